@@ -56,6 +56,7 @@ mod skeleton {
         libbpf_cargo::SkeletonBuilder::new()
             .source(format!("{SOURCES}/traffic.bpf.c"))
             .clang_args([format!("-D__TARGET_ARCH_{arch}").as_str(), "-Wall", "-Werror", "-mcpu=v3"])
+            .obj(out.join("traffic.bpf.o"))
             .reference_obj(true)
             .build_and_generate(out.join("traffic.skel.rs"))?;
         Ok(())

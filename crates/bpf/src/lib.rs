@@ -1,1 +1,37 @@
-//! x
+//! The kernel side of netmon: everything that knows eBPF, and the only crate with `unsafe`.
+//!
+//! [`traffic::Probe::start`] opens the pinned counters, or makes them; [`traffic::Probe::read`]
+//! takes all cumulative numbers at one instant. No libbpf type leaves this crate.
+
+pub mod error;
+
+pub mod abi;
+
+mod batch;
+
+pub mod support;
+
+pub mod plan;
+
+mod object;
+
+pub mod pins;
+
+mod sockets;
+
+pub mod traffic;
+
+pub mod cgroup;
+
+#[allow(
+    dead_code,
+    missing_docs,
+    non_camel_case_types,
+    non_snake_case,
+    clippy::all,
+    clippy::pedantic,
+    clippy::unwrap_used
+)]
+mod skeleton {
+    include!(concat!(env!("OUT_DIR"), "/traffic.skel.rs"));
+}

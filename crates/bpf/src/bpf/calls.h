@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: MIT */
+/* What send and receive calls returned: UDP, and TCP under kTLS or MPTCP. */
+#ifndef NETMON_CALLS_H
+#define NETMON_CALLS_H
+
+#include "tcp.h"
+
+/* Set before loading: results tell only about sockets whose bytes are not seen elsewhere (K). */
+const volatile bool only_upper_protocols = false;
+
+static __always_inline bool counted_protocol(__u16 family, __u16 protocol)
+{
+	if (family != AF_INET && family != AF_INET6)
+		return false;
+	return protocol == IPPROTO_TCP || protocol == IPPROTO_UDP ||
+	       protocol == IPPROTO_UDPLITE || protocol == IPPROTO_MPTCP;
+}
+
+static __always_inline bool upper_protocol(const struct sock *sk, __u16 protocol)
+{
+	return protocol == IPPROTO_MPTCP || (protocol == IPPROTO_TCP && has_upper_protocol(sk));
+}
+
+/* A send call has returned. */
+static __always_inline void call_sent(const struct sock *sk, __u16 family, __u16 protocol, int ret)
+{
+	struct socket_state fresh = {}, *socket;
+	struct control *control;
+
+	if (ret <= 0 || !counted_protocol(family, protocol))
+		return;
+	if (only_upper_protocols && !upper_protocol(sk, protocol))
+		return;
+	control = in_charge();
+	if (!control)
+		return;
+	socket = socket_of(sk, &fresh, control);
+	if (!(socket->flags & SOCKET_IGNORED))
+		count_socket(sk, socket, TX, ret);
+}
+
+/* A receive call has returned. Peeked bytes come again; the error queue holds no payload. */
+static __always_inline void call_received(const struct sock *sk, __u16 family, __u16 protocol,
+					  int ret, int flags)
+{
+	struct socket_state fresh = {}, *socket;
+	struct control *control;
+
+	if (ret <= 0 || flags & (MSG_PEEK | MSG_ERRQUEUE) || !counted_protocol(family, protocol))
+		return;
+	if (only_upper_protocols && !upper_protocol(sk, protocol))
+		return;
+	control = in_charge();
+	if (!control)
+		return;
+	if (protocol == IPPROTO_TCP && !has_upper_protocol(sk)) {
+		/* tcp_consumed has it, unless the socket could have no entry. */
+		if (!sockets_overflowed())
+			return;
+		socket = socket_of(sk, &fresh, control);
+		if (socket != &fresh)
+			return;
+	} else {
+		socket = socket_of(sk, &fresh, control);
+	}
+	if (!(socket->flags & SOCKET_IGNORED))
+		count_socket(sk, socket, RX, ret);
+}
+
+/* An unconnected UDP call names its peer; what it is counted as follows in the same call. */
+static __always_inline void peer_named(struct bpf_sock_addr *call, __u32 direction, __u8 flow)
+{
+	__u32 thread = (__u32)bpf_get_current_pid_tgid();
+	struct peer none = {}, *peer;
+	struct bpf_sock *sk = call->sk;
+	__u64 id;
+
+	if (!sk || !in_charge())
+		return;
+	peer = bpf_map_lookup_elem(&peers, &thread);
+	if (!peer) {
+		bpf_map_update_elem(&peers, &thread, &none, BPF_NOEXIST);
+		peer = bpf_map_lookup_elem(&peers, &thread);
+	}
+	if (!peer) {
+		lose(LOSS_PEER_MAP_FULL);
+		return;
+	}
+	id = (__u64)sk;
+	peer->sk = id;
+	peer->flow[direction] = flow;
+	peer->fresh[direction] = 1;
+	if (sk->state == TCP_ESTABLISHED) {
+		struct socket_state *socket = bpf_map_lookup_elem(&sockets, &id);
+
+		if (socket)
+			socket->flags |= SOCKET_ADDRESSED;
+	}
+}
+
+/* A UDP datagram on its way down (hook set K): per datagram, so its own device decides. */
+static __always_inline void datagram_sent(const struct sk_buff *skb, __u8 family)
+{
+	const struct sock *sk = BPF_CORE_READ(skb, sk);
+	struct socket_state fresh = {}, *socket;
+	struct control *control = in_charge();
+	struct dst_entry *route;
+	__u32 headers, bytes;
+	struct process_key key;
+
+	if (!control || !sk)
+		return;
+	socket = socket_of(sk, &fresh, control);
+	if (socket->flags & SOCKET_IGNORED ||
+	    (socket->protocol != IPPROTO_UDP && socket->protocol != IPPROTO_UDPLITE))
+		return;
+	headers = BPF_CORE_READ(skb, transport_header) - BPF_CORE_READ(skb, network_header) + 8;
+	bytes = BPF_CORE_READ(skb, len) - headers;
+	if ((int)bytes <= 0)
+		return;
+	socket->flow = FLOW_TRANSPORT | family;
+	/* The lowest bit says whether the route is counted, not where it is. */
+	route = (struct dst_entry *)(BPF_CORE_READ(skb, _skb_refdst) & ~1UL);
+	if (route && BPF_CORE_READ(route, dev, flags) & IFF_LOOPBACK)
+		socket->flow |= FLOW_LOOPBACK;
+	key = current_key();
+	own(socket, &key);
+	count(&key, socket->flow | TX, bytes);
+}
+
+/* A UDP datagram handed to the application (hook set K). A peek passes a negative length. */
+static __always_inline void datagram_received(const struct sock *sk, const struct sk_buff *skb,
+					      int bytes)
+{
+	struct socket_state fresh = {}, *socket;
+	struct control *control = in_charge();
+	struct process_key key;
+
+	if (!control || bytes <= 0)
+		return;
+	socket = socket_of(sk, &fresh, control);
+	if (socket->flags & SOCKET_IGNORED)
+		return;
+	socket->flow = FLOW_TRANSPORT;
+	if (BPF_CORE_READ(skb, protocol) == bpf_htons(0x86dd /* ETH_P_IPV6 */))
+		socket->flow |= FLOW_FAMILY;
+	if (BPF_CORE_READ(skb, skb_iif) == LOOPBACK_IFINDEX)
+		socket->flow |= FLOW_LOOPBACK;
+	key = current_key();
+	own(socket, &key);
+	count(&key, socket->flow | RX, bytes);
+}
+
+#endif

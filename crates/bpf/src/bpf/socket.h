@@ -1,0 +1,256 @@
+/* SPDX-License-Identifier: MIT */
+/* What kind of traffic a socket carries, and how far its TCP streams are counted. */
+#ifndef NETMON_SOCKET_H
+#define NETMON_SOCKET_H
+
+#include "process.h"
+
+static __always_inline bool loopback_v4(__be32 address)
+{
+	return (address & bpf_htonl(0xff000000)) == bpf_htonl(0x7f000000);
+}
+
+static __always_inline bool mapped_v4(const __be32 *address)
+{
+	return !address[0] && !address[1] && address[2] == bpf_htonl(0xffff);
+}
+
+static __always_inline bool loopback_v6(const __be32 *address)
+{
+	if (mapped_v4(address))
+		return loopback_v4(address[3]);
+	return !address[0] && !address[1] && !address[2] && address[3] == bpf_htonl(1);
+}
+
+/* 1: over the loopback device; 0: over another; -1: the socket has no route yet. */
+static __always_inline int over_loopback(const struct sock *sk)
+{
+	struct dst_entry *route = BPF_CORE_READ(sk, sk_dst_cache);
+	int interface = 0;
+
+	if (route)
+		return !!(BPF_CORE_READ(route, dev, flags) & IFF_LOOPBACK);
+	if (bpf_core_field_exists(struct sock, sk_rx_dst_ifindex))
+		interface = BPF_CORE_READ(sk, sk_rx_dst_ifindex);
+	else if (bpf_core_field_exists(struct inet_sock___rx_dst, rx_dst_ifindex))
+		bpf_probe_read_kernel(&interface, sizeof(interface),
+				      (const void *)sk + bpf_core_field_offset(struct inet_sock___rx_dst,
+									       rx_dst_ifindex));
+	if (interface)
+		return interface == LOOPBACK_IFINDEX;
+	return -1;
+}
+
+/* kTLS and MPTCP subflows: the bytes of their streams are not payload, their calls tell it. */
+static __always_inline bool has_upper_protocol(const struct sock *sk)
+{
+	return BPF_CORE_READ((const struct inet_connection_sock *)sk, icsk_ulp_ops) != 0;
+}
+
+static __always_inline void read_remote(const struct sock *sk, struct socket_state *socket,
+					__be32 *remote)
+{
+	/* skc_daddr of an accepted native IPv6 socket holds rubbish: never read it for AF_INET6. */
+	if (socket->family == AF_INET6)
+		BPF_CORE_READ_INTO(remote, sk, __sk_common.skc_v6_daddr.in6_u.u6_addr32);
+	else
+		BPF_CORE_READ_INTO(remote, sk, __sk_common.skc_daddr);
+}
+
+/*
+ * Family and loopback of a socket, from its addresses and its route. A UDP socket without a peer
+ * is what its bound address says; what its calls say comes before that (see udp_flow).
+ */
+static __always_inline void classify(const struct sock *sk, struct socket_state *socket)
+{
+	__be32 local[4] = {}, *remote = (__be32 *)socket->remote;
+	__u8 flow = socket->protocol == IPPROTO_UDP || socket->protocol == IPPROTO_UDPLITE ?
+			    FLOW_TRANSPORT : 0;
+	bool loopback;
+	int over;
+
+	if (socket->family == AF_INET6) {
+		BPF_CORE_READ_INTO(&local, sk, __sk_common.skc_v6_rcv_saddr.in6_u.u6_addr32);
+		if (!mapped_v4(remote) && !mapped_v4(local))
+			flow |= FLOW_FAMILY;
+		loopback = loopback_v6(remote) || loopback_v6(local);
+	} else {
+		BPF_CORE_READ_INTO(&local[0], sk, __sk_common.skc_rcv_saddr);
+		loopback = loopback_v4(remote[0]) || loopback_v4(local[0]);
+	}
+	over = loopback ? 1 : over_loopback(sk);
+	if (over == 1)
+		flow |= FLOW_LOOPBACK;
+	socket->flow = flow;
+	if (over >= 0)
+		socket->flags |= SOCKET_SETTLED;
+	else
+		socket->flags &= ~SOCKET_SETTLED;
+}
+
+/* A socket seen for the first time. */
+static __always_inline void describe_socket(const struct sock *sk, struct socket_state *socket)
+{
+	__u16 type;
+
+	socket->family = BPF_CORE_READ(sk, __sk_common.skc_family);
+	socket->protocol = BPF_CORE_READ(sk, sk_protocol);
+	socket->state = BPF_CORE_READ(sk, __sk_common.skc_state);
+	type = BPF_CORE_READ(sk, sk_type);
+	/* A raw socket may say protocol 17, and the kernel has sockets of its own. */
+	if ((socket->family != AF_INET && socket->family != AF_INET6) || type == SOCK_RAW ||
+	    (socket->protocol != IPPROTO_TCP && socket->protocol != IPPROTO_UDP &&
+	     socket->protocol != IPPROTO_UDPLITE && socket->protocol != IPPROTO_MPTCP) ||
+	    BPF_CORE_READ_BITFIELD_PROBED(sk, sk_kern_sock)) {
+		socket->flags = SOCKET_IGNORED;
+		return;
+	}
+	/* The call that shows us the socket may be one that names its peer. */
+	socket->flags = SOCKET_ADDRESSED;
+	socket->remote_port = BPF_CORE_READ(sk, __sk_common.skc_dport);
+	socket->local_port = BPF_CORE_READ(sk, __sk_common.skc_num);
+	read_remote(sk, socket, (__be32 *)socket->remote);
+	classify(sk, socket);
+}
+
+/*
+ * copied_seq without the FIN. The FIN takes a sequence number of its own; SOCK_DONE says that it
+ * was received. Looking at sk_shutdown instead is off by one after shutdown(SHUT_RD) or close.
+ */
+static __always_inline __u32 consumed_seq(const struct tcp_sock *tcp, __u8 state)
+{
+	__u32 copied = BPF_CORE_READ(tcp, copied_seq);
+
+	if (state == TCP_ESTABLISHED || state == TCP_SYN_RECV)
+		return copied;
+	if (copied == BPF_CORE_READ(tcp, rcv_nxt) &&
+	    BPF_CORE_READ((const struct sock *)tcp, __sk_common.skc_flags) & (1UL << SOCK_DONE))
+		return copied - 1;
+	return copied;
+}
+
+/* All that the application has ever read: bytes_received counts a FIN as rcv_nxt does. */
+static __always_inline __u32 first_rx_seq(const struct tcp_sock *tcp)
+{
+	__u32 received = BPF_CORE_READ(tcp, bytes_received);
+
+	return BPF_CORE_READ(tcp, rcv_nxt) - received;
+}
+
+/* The first byte ever written: everything acknowledged before it is not payload but the SYN. */
+static __always_inline __u32 first_tx_seq(const struct tcp_sock *tcp, bool active)
+{
+	return BPF_CORE_READ(tcp, snd_una) - (__u32)BPF_CORE_READ(tcp, bytes_acked) + active;
+}
+
+static __always_inline void own(struct socket_state *socket, const struct process_key *key)
+{
+	if (socket->owner.tgid != key->tgid || socket->owner.start != key->start)
+		socket->owner = *key;
+	if (!(socket->flags & SOCKET_USED))
+		socket->flags |= SOCKET_USED;
+}
+
+/*
+ * The entry of a socket, or `fresh` filled in when it cannot have one. A TCP socket that the
+ * programs did not see being opened is younger than the counters once those older have been
+ * seeded, so everything it ever read is still to be counted.
+ */
+static __always_inline struct socket_state *socket_of(const struct sock *sk,
+						      struct socket_state *fresh,
+						      struct control *control)
+{
+	const struct tcp_sock *tcp = (const struct tcp_sock *)sk;
+	__u64 id = (__u64)sk;
+	struct socket_state *socket = bpf_map_lookup_elem(&sockets, &id);
+
+	if (socket)
+		return socket;
+	describe_socket(sk, fresh);
+	if (fresh->protocol != IPPROTO_TCP) {
+		if (!control->sockets_released)
+			return fresh;
+	} else if (!(fresh->flags & SOCKET_IGNORED)) {
+		/* Who is counted by call results stays so, or some bytes would count twice. */
+		if (sockets_overflowed())
+			return fresh;
+		if (control->seeded) {
+			fresh->rx_seq = first_rx_seq(tcp);
+			fresh->tx_seq = first_tx_seq(tcp, false);
+		} else {
+			fresh->rx_seq = consumed_seq(tcp, fresh->state);
+			fresh->tx_seq = BPF_CORE_READ(tcp, write_seq);
+			lose(LOSS_SOCKET_UNKNOWN);
+		}
+	}
+	bpf_map_update_elem(&sockets, &id, fresh, BPF_NOEXIST);
+	socket = bpf_map_lookup_elem(&sockets, &id);
+	if (socket)
+		return socket;
+	if (fresh->protocol == IPPROTO_TCP)
+		socket_map_full();
+	return fresh;
+}
+
+/*
+ * UDP: the peer named in this call if there is one, else the connected peer, else whom the socket
+ * talked to last. The peer's address is read each time because connect() may change it.
+ */
+static __always_inline __u8 udp_flow(const struct sock *sk, struct socket_state *socket,
+				     __u32 direction)
+{
+	__u8 state = BPF_CORE_READ(sk, __sk_common.skc_state);
+	__be32 remote[4] = {};
+
+	if (state != TCP_ESTABLISHED || socket->flags & SOCKET_ADDRESSED) {
+		__u32 thread = (__u32)bpf_get_current_pid_tgid();
+		struct peer *peer = bpf_map_lookup_elem(&peers, &thread);
+
+		if (peer && peer->sk == (__u64)sk && peer->fresh[direction]) {
+			__u8 flow = peer->flow[direction] | FLOW_TRANSPORT;
+
+			peer->fresh[direction] = 0;
+			if (state != TCP_ESTABLISHED)
+				socket->flow = flow;
+			return flow;
+		}
+		socket->flags &= ~SOCKET_ADDRESSED;
+	}
+	if (state != TCP_ESTABLISHED) {
+		socket->state = state;
+		return socket->flow;
+	}
+	read_remote(sk, socket, remote);
+	if (socket->state != state || !(socket->flags & SOCKET_SETTLED) ||
+	    ((__u64 *)remote)[0] != ((__u64 *)socket->remote)[0] ||
+	    ((__u64 *)remote)[1] != ((__u64 *)socket->remote)[1]) {
+		__builtin_memcpy(socket->remote, remote, sizeof(remote));
+		socket->remote_port = BPF_CORE_READ(sk, __sk_common.skc_dport);
+		socket->local_port = BPF_CORE_READ(sk, __sk_common.skc_num);
+		socket->state = state;
+		classify(sk, socket);
+	}
+	return socket->flow;
+}
+
+static __always_inline __u32 flow_of(const struct sock *sk, struct socket_state *socket,
+				     __u32 direction)
+{
+	if (socket->protocol == IPPROTO_UDP || socket->protocol == IPPROTO_UDPLITE)
+		return udp_flow(sk, socket, direction) | direction;
+	if (!(socket->flags & SOCKET_SETTLED))
+		classify(sk, socket);
+	return socket->flow | direction;
+}
+
+/* `bytes` moved through this socket, for the calling process. */
+static __always_inline void count_socket(const struct sock *sk, struct socket_state *socket,
+					 __u32 direction, __u64 bytes)
+{
+	struct process_key key = current_key();
+
+	own(socket, &key);
+	count(&key, flow_of(sk, socket, direction), bytes);
+}
+
+#endif

@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: MIT */
+/* TCP: streams are counted by how far their sequence numbers moved, which heals missed events. */
+#ifndef NETMON_TCP_H
+#define NETMON_TCP_H
+
+#include "socket.h"
+
+/* Set before loading: TX of TCP is counted here (hook set K), not by call results. */
+const volatile bool counts_written = false;
+
+/* The connection stands: from here on its bytes are counted. */
+static __always_inline void established(const struct sock *sk)
+{
+	const struct tcp_sock *tcp = (const struct tcp_sock *)sk;
+	struct socket_state fresh = {}, *socket;
+	__u64 id = (__u64)sk;
+	struct process_key key;
+
+	socket = bpf_map_lookup_elem(&sockets, &id);
+	if (!socket || socket->state != TCP_SYN_SENT) {
+		/* Accepted. A Fast Open child may have been read before: then it has an entry. */
+		describe_socket(sk, &fresh);
+		if (fresh.flags & SOCKET_IGNORED)
+			return;
+		fresh.state = TCP_ESTABLISHED;
+		fresh.rx_seq = first_rx_seq(tcp);
+		fresh.tx_seq = first_tx_seq(tcp, false);
+		/* An entry with another peer belonged to a socket whose end was missed. */
+		if (socket && socket->remote_port == fresh.remote_port &&
+		    socket->local_port == fresh.local_port) {
+			socket->state = TCP_ESTABLISHED;
+			return;
+		}
+		if (bpf_map_update_elem(&sockets, &id, &fresh, BPF_ANY))
+			socket_map_full();
+		return;
+	}
+	socket->rx_seq = first_rx_seq(tcp);
+	socket->tx_seq = first_tx_seq(tcp, true);
+	socket->state = TCP_ESTABLISHED;
+	socket->remote_port = BPF_CORE_READ(sk, __sk_common.skc_dport);
+	socket->local_port = BPF_CORE_READ(sk, __sk_common.skc_num);
+	read_remote(sk, socket, (__be32 *)socket->remote);
+	classify(sk, socket);
+	if (counts_written && !has_upper_protocol(sk)) {
+		__u32 written = BPF_CORE_READ(tcp, write_seq);
+		__u32 with_syn = written - socket->tx_seq;
+
+		/* Fast Open: sent by whoever connected, acknowledged in nobody's context. */
+		if (with_syn) {
+			socket->tx_seq = written;
+			key = socket->owner;
+			count(&key, socket->flow | TX, with_syn);
+		}
+	}
+}
+
+static __always_inline void state_changed(const struct sock *sk, int state)
+{
+	struct control *control = in_charge();
+	struct socket_state fresh = {}, *socket;
+	__u64 id = (__u64)sk;
+
+	if (!control)
+		return;
+	if (state == TCP_ESTABLISHED) {
+		established(sk);
+		return;
+	}
+	if (state == TCP_SYN_SENT) {
+		/* Addresses are reused: whatever is there is of an older socket. */
+		describe_socket(sk, &fresh);
+		if (fresh.flags & SOCKET_IGNORED)
+			return;
+		fresh.state = TCP_SYN_SENT;
+		fresh.owner = current_key();
+		if (bpf_map_update_elem(&sockets, &id, &fresh, BPF_ANY))
+			socket_map_full();
+		return;
+	}
+	if (state == TCP_SYN_RECV) {
+		bpf_map_delete_elem(&sockets, &id);
+		return;
+	}
+	socket = bpf_map_lookup_elem(&sockets, &id);
+	if (socket)
+		socket->state = state;
+}
+
+/* Nobody can read or write it any more. Not at TCP_CLOSE: there may still be data to read. */
+static __always_inline void destroyed(const struct sock *sk)
+{
+	__u64 id = (__u64)sk;
+
+	bpf_map_delete_elem(&sockets, &id);
+}
+
+/* The application has taken bytes out of the receive queue: read, splice, zero-copy. */
+static __always_inline void tcp_consumed(const struct sock *sk)
+{
+	struct control *control = in_charge();
+	struct socket_state fresh = {}, *socket;
+	__u32 consumed, bytes;
+
+	if (!control || has_upper_protocol(sk))
+		return;
+	socket = socket_of(sk, &fresh, control);
+	if (socket == &fresh || socket->flags & SOCKET_IGNORED)
+		return;
+	if (socket->state == TCP_SYN_SENT)
+		established(sk);
+	consumed = consumed_seq((const struct tcp_sock *)sk, socket->state);
+	bytes = consumed - socket->rx_seq;
+	if (!bytes)
+		return;
+	socket->rx_seq = consumed;
+	count_socket(sk, socket, RX, bytes);
+}
+
+/* The application has appended bytes to the send queue. */
+static __always_inline void tcp_written(const struct sock *sk)
+{
+	struct control *control = in_charge();
+	struct socket_state fresh = {}, *socket;
+	__u32 written, bytes;
+
+	if (!control || has_upper_protocol(sk))
+		return;
+	socket = socket_of(sk, &fresh, control);
+	if (socket == &fresh || socket->flags & SOCKET_IGNORED)
+		return;
+	/* Data that goes with a SYN is counted once the connection stands. */
+	if (socket->state == TCP_SYN_SENT)
+		return;
+	written = BPF_CORE_READ((const struct tcp_sock *)sk, write_seq);
+	bytes = written - socket->tx_seq;
+	if (!bytes)
+		return;
+	socket->tx_seq = written;
+	count_socket(sk, socket, TX, bytes);
+}
+
+#endif

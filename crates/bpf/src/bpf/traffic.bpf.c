@@ -1,0 +1,384 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Counting: the hooks. Each event has up to two programs that do the same: a classic tracepoint
+ * or kprobe, which loses nothing on any kernel, and a BTF one for kernels before 5.15, where a
+ * classic attachment cannot be pinned. Which of them are loaded is decided in plan.rs.
+ */
+#include "kernel.h"
+#include <bpf/bpf_helpers.h>
+#include <bpf/bpf_core_read.h>
+#include <bpf/bpf_endian.h>
+#include "calls.h"
+
+char LICENSE[] SEC("license") = "Dual MIT/GPL";
+
+/* ---- every hook set: processes and TCP receive ---- */
+
+/* Process context, every thread. */
+SEC("?tp/sched/sched_process_exit")
+int process_exit(void *ctx)
+{
+	if (in_charge())
+		thread_exited();
+	return 0;
+}
+
+SEC("?tp_btf/sched_process_exit")
+int process_exit_btf(void *ctx)
+{
+	if (in_charge())
+		thread_exited();
+	return 0;
+}
+
+/* Process context, after the new image is in place. */
+SEC("?tp/sched/sched_process_exec")
+int process_exec(void *ctx)
+{
+	if (in_charge())
+		renamed();
+	return 0;
+}
+
+SEC("?tp_btf/sched_process_exec")
+int process_exec_btf(void *ctx)
+{
+	if (in_charge())
+		renamed();
+	return 0;
+}
+
+/* prctl(PR_SET_NAME) by the leader. Fires before the name is set, so it carries the new one. */
+SEC("?tp/task/task_rename")
+int process_rename(struct trace_event_raw_task_rename *ctx)
+{
+	__u64 current = bpf_get_current_pid_tgid();
+	struct process *process;
+	struct process_key key;
+
+	/* A thread's own name is not the process's; /proc/PID/comm of others is left alone. */
+	if (!in_charge() || (__u32)current != current >> 32 || (__u32)ctx->pid != (__u32)current)
+		return 0;
+	key = current_key();
+	process = bpf_map_lookup_elem(&processes, &key);
+	if (process) {
+		BPF_CORE_READ_INTO(&process->comm, ctx, newcomm);
+		hint(&key, HINT_RENAME);
+	}
+	return 0;
+}
+
+/* Softirq or process context, under the socket lock. */
+SEC("?tp/sock/inet_sock_set_state")
+int tcp_state(struct trace_event_raw_inet_sock_set_state *ctx)
+{
+	if (ctx->protocol == IPPROTO_TCP)
+		state_changed(ctx->skaddr, ctx->newstate);
+	return 0;
+}
+
+SEC("?tp_btf/inet_sock_set_state")
+int tcp_state_btf(__u64 *ctx)
+{
+	const struct sock *sk = (const struct sock *)ctx[0];
+
+	if (BPF_CORE_READ(sk, sk_protocol) == IPPROTO_TCP)
+		state_changed(sk, ctx[2]);
+	return 0;
+}
+
+SEC("?tp/tcp/tcp_destroy_sock")
+int tcp_destroy(struct trace_event_raw_tcp_event_sk *ctx)
+{
+	if (in_charge())
+		destroyed(ctx->skaddr);
+	return 0;
+}
+
+SEC("?tp_btf/tcp_destroy_sock")
+int tcp_destroy_btf(__u64 *ctx)
+{
+	if (in_charge())
+		destroyed((const struct sock *)ctx[0]);
+	return 0;
+}
+
+/* Process context, under the socket lock, after copied_seq has moved. */
+SEC("?tp/tcp/tcp_rcv_space_adjust")
+int tcp_rx(struct trace_event_raw_tcp_event_sk *ctx)
+{
+	tcp_consumed(ctx->skaddr);
+	return 0;
+}
+
+SEC("?tp_btf/tcp_rcv_space_adjust")
+int tcp_rx_btf(__u64 *ctx)
+{
+	tcp_consumed((const struct sock *)ctx[0]);
+	return 0;
+}
+
+/* ---- hook set T: results of calls, seen by tracepoints (6.3) ---- */
+
+SEC("?tp/sock/sock_send_length")
+int call_tx(struct trace_event_raw_sock_msg_length *ctx)
+{
+	call_sent(ctx->sk, ctx->family, ctx->protocol, ctx->ret);
+	return 0;
+}
+
+SEC("?tp/sock/sock_recv_length")
+int call_rx(struct trace_event_raw_sock_msg_length *ctx)
+{
+	call_received(ctx->sk, ctx->family, ctx->protocol, ctx->ret, ctx->flags);
+	return 0;
+}
+
+/* ---- hook sets T and F: peers of unconnected UDP, and the end of sockets ---- */
+
+static __always_inline __u8 peer_v6(struct bpf_sock_addr *ctx)
+{
+	__be32 address[4] = { ctx->user_ip6[0], ctx->user_ip6[1], ctx->user_ip6[2],
+			      ctx->user_ip6[3] };
+
+	return (mapped_v4(address) ? 0 : FLOW_FAMILY) | (loopback_v6(address) ? FLOW_LOOPBACK : 0);
+}
+
+SEC("?cgroup/sendmsg4")
+int udp_tx4(struct bpf_sock_addr *ctx)
+{
+	peer_named(ctx, TX, loopback_v4(ctx->user_ip4) ? FLOW_LOOPBACK : 0);
+	return 1;
+}
+
+SEC("?cgroup/sendmsg6")
+int udp_tx6(struct bpf_sock_addr *ctx)
+{
+	peer_named(ctx, TX, peer_v6(ctx));
+	return 1;
+}
+
+SEC("?cgroup/recvmsg4")
+int udp_rx4(struct bpf_sock_addr *ctx)
+{
+	peer_named(ctx, RX, loopback_v4(ctx->user_ip4) ? FLOW_LOOPBACK : 0);
+	return 1;
+}
+
+SEC("?cgroup/recvmsg6")
+int udp_rx6(struct bpf_sock_addr *ctx)
+{
+	peer_named(ctx, RX, peer_v6(ctx));
+	return 1;
+}
+
+/* The last reference from a file is gone. TCP goes on to its own end (tcp_destroy). */
+SEC("?cgroup/sock_release")
+int socket_release(struct bpf_sock *ctx)
+{
+	__u64 id = (__u64)ctx;
+
+	if (ctx->protocol != IPPROTO_TCP && in_charge())
+		bpf_map_delete_elem(&sockets, &id);
+	return 1;
+}
+
+/* ---- hook set K: entries of functions ---- */
+
+SEC("?kprobe/tcp_push")
+int tcp_tx(struct pt_regs *ctx)
+{
+	tcp_written(ARG1(ctx));
+	return 0;
+}
+
+SEC("?fentry/tcp_push")
+int tcp_tx_btf(__u64 *ctx)
+{
+	tcp_written((const struct sock *)ctx[0]);
+	return 0;
+}
+
+/* Also ICMP and raw sockets: datagram_sent leaves those out. */
+SEC("?kprobe/ip_send_skb")
+int udp_skb_tx4(struct pt_regs *ctx)
+{
+	datagram_sent(ARG2(ctx), 0);
+	return 0;
+}
+
+SEC("?fentry/ip_send_skb")
+int udp_skb_tx4_btf(__u64 *ctx)
+{
+	datagram_sent((const struct sk_buff *)ctx[1], 0);
+	return 0;
+}
+
+SEC("?kprobe/ip6_send_skb")
+int udp_skb_tx6(struct pt_regs *ctx)
+{
+	datagram_sent(ARG1(ctx), FLOW_FAMILY);
+	return 0;
+}
+
+SEC("?fentry/ip6_send_skb")
+int udp_skb_tx6_btf(__u64 *ctx)
+{
+	datagram_sent((const struct sk_buff *)ctx[0], FLOW_FAMILY);
+	return 0;
+}
+
+SEC("?kprobe/skb_consume_udp")
+int udp_skb_rx(struct pt_regs *ctx)
+{
+	datagram_received(ARG1(ctx), ARG2(ctx), ARG3(ctx));
+	return 0;
+}
+
+SEC("?fentry/skb_consume_udp")
+int udp_skb_rx_btf(__u64 *ctx)
+{
+	datagram_received((const struct sock *)ctx[0], (const struct sk_buff *)ctx[1], ctx[2]);
+	return 0;
+}
+
+/* ---- hook set F, and kTLS and MPTCP in K: results of the inet calls ---- */
+
+static __always_inline void inet_sent(const struct socket *file, int ret)
+{
+	const struct sock *sk = BPF_CORE_READ(file, sk);
+
+	call_sent(sk, BPF_CORE_READ(sk, __sk_common.skc_family), BPF_CORE_READ(sk, sk_protocol),
+		  ret);
+}
+
+static __always_inline void inet_received(const struct socket *file, int flags, int ret)
+{
+	const struct sock *sk = BPF_CORE_READ(file, sk);
+
+	call_received(sk, BPF_CORE_READ(sk, __sk_common.skc_family),
+		      BPF_CORE_READ(sk, sk_protocol), ret, flags);
+}
+
+SEC("?fexit/inet_sendmsg")
+int inet_tx4(__u64 *ctx)
+{
+	inet_sent((const struct socket *)ctx[0], ctx[3]);
+	return 0;
+}
+
+SEC("?fexit/inet6_sendmsg")
+int inet_tx6(__u64 *ctx)
+{
+	inet_sent((const struct socket *)ctx[0], ctx[3]);
+	return 0;
+}
+
+SEC("?fexit/inet_recvmsg")
+int inet_rx4(__u64 *ctx)
+{
+	inet_received((const struct socket *)ctx[0], ctx[3], ctx[4]);
+	return 0;
+}
+
+SEC("?fexit/inet6_recvmsg")
+int inet_rx6(__u64 *ctx)
+{
+	inet_received((const struct socket *)ctx[0], ctx[3], ctx[4]);
+	return 0;
+}
+
+/* Before 6.5. A protocol without sendpage goes on to sendmsg, which is counted there. */
+SEC("?fexit/inet_sendpage")
+int inet_page_tx(__u64 *ctx)
+{
+	const struct socket *file = (const struct socket *)ctx[0];
+	const struct proto___sendpage *protocol =
+		(const void *)BPF_CORE_READ(file, sk, __sk_common.skc_prot);
+	__u32 thread = (__u32)bpf_get_current_pid_tgid();
+	struct peer *peer = bpf_map_lookup_elem(&peers, &thread);
+
+	if (peer && peer->nested) {
+		peer->nested = 0;
+		return 0;
+	}
+	if (BPF_CORE_READ(protocol, sendpage))
+		inet_sent(file, ctx[5]);
+	return 0;
+}
+
+/* Inside inet_sendpage: UDP over a device without scatter-gather falls back to sendmsg. */
+SEC("?fexit/sock_no_sendpage")
+int no_page_tx(__u64 *ctx)
+{
+	__u32 thread = (__u32)bpf_get_current_pid_tgid();
+	struct peer none = {}, *peer;
+
+	bpf_map_update_elem(&peers, &thread, &none, BPF_NOEXIST);
+	peer = bpf_map_lookup_elem(&peers, &thread);
+	if (peer)
+		peer->nested = 1;
+	else
+		lose(LOSS_PEER_MAP_FULL);
+	return 0;
+}
+
+/* ssize_t (sock, ppos, pipe, len, flags): kTLS bytes that leave through a pipe. */
+SEC("?fexit/tls_sw_splice_read")
+int tls_splice_rx(__u64 *ctx)
+{
+	inet_received((const struct socket *)ctx[0], 0, ctx[5]);
+	return 0;
+}
+
+SEC("?fexit/mptcp_splice_read")
+int mptcp_splice_rx(__u64 *ctx)
+{
+	inet_received((const struct socket *)ctx[0], 0, ctx[5]);
+	return 0;
+}
+
+/* ---- sockets older than the counters ---- */
+
+extern const void socket_file_ops __ksym __weak;
+
+/* Runs once per open file of every task when the agent asks. Makes baselines and owners. */
+SEC("?iter/task_file")
+int seed(struct bpf_iter__task_file *ctx)
+{
+	struct task_struct *task = ctx->task;
+	struct socket_state fresh = {}, *known;
+	struct file *file = ctx->file;
+	const struct socket *holder;
+	const struct tcp_sock *tcp;
+	const struct sock *sk;
+	struct process_key key;
+	__u64 id;
+
+	if (!task || !file || (const void *)BPF_CORE_READ(file, f_op) != &socket_file_ops)
+		return 0;
+	holder = BPF_CORE_READ(file, private_data);
+	sk = BPF_CORE_READ(holder, sk);
+	if (!sk)
+		return 0;
+	key = key_of(task);
+	id = (__u64)sk;
+	known = bpf_map_lookup_elem(&sockets, &id);
+	if (known) {
+		if (!known->owner.tgid)
+			known->owner = key;
+		return 0;
+	}
+	describe_socket(sk, &fresh);
+	if (fresh.flags & SOCKET_IGNORED || fresh.state == TCP_LISTEN)
+		return 0;
+	fresh.owner = key;
+	if (fresh.protocol == IPPROTO_TCP) {
+		tcp = (const struct tcp_sock *)sk;
+		fresh.rx_seq = consumed_seq(tcp, fresh.state);
+		fresh.tx_seq = BPF_CORE_READ(tcp, write_seq);
+	}
+	if (bpf_map_update_elem(&sockets, &id, &fresh, BPF_NOEXIST))
+		lose(LOSS_SOCKET_MAP_FULL);
+	return 0;
+}

@@ -1,0 +1,336 @@
+//! The compiled programs: making their maps, loading some of them, attaching them.
+
+use std::fs::File;
+use std::io;
+use std::os::fd::AsFd;
+use std::os::fd::AsRawFd;
+use std::path::Path;
+
+use libbpf_rs::MapCore;
+use libbpf_rs::MapHandle;
+use libbpf_rs::Object;
+use libbpf_rs::ObjectBuilder;
+use libbpf_rs::OpenObject;
+use libbpf_rs::PrintLevel;
+
+use crate::abi::rodata;
+use crate::error::errno;
+use crate::error::Error;
+use crate::error::Result;
+use crate::plan::Hook;
+use crate::plan::Kind;
+use crate::plan::Plan;
+use crate::support::Support;
+
+const OBJECT: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/traffic.bpf.o"));
+const BPF_F_NO_PREALLOC: u32 = 1;
+
+/// How many entries the maps may have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Processes with traffic, live or ended and not yet read.
+    pub processes: u32,
+    /// Open sockets.
+    pub connections: u32,
+}
+
+/// Which object the programs of this build come from (FNV-1a): another number, other programs.
+pub(crate) fn build() -> u64 {
+    OBJECT
+        .iter()
+        .fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x100_0000_01b3))
+}
+
+/// The names of all maps that are pinned, which is all but the constants.
+pub(crate) const MAPS: [&str; 10] = [
+    "traffic",
+    "processes",
+    "sockets",
+    "peers",
+    "unattributed",
+    "losses",
+    "hints",
+    "control",
+    "overflowed",
+    "handover",
+];
+
+/// Refusals are part of finding out what a kernel allows; what matters of them is reported as an
+/// error or in the list of hooks.
+fn log(_level: PrintLevel, text: String) {
+    tracing::debug!(target: "libbpf", "{}", text.trim_end());
+}
+
+fn open() -> Result<OpenObject> {
+    libbpf_rs::set_print(Some((PrintLevel::Warn, log)));
+    let opened = ObjectBuilder::default().open_memory(OBJECT);
+    opened.map_err(|e| Error::kernel("read the BPF object", errno(&e)))
+}
+
+/// Makes all maps, sized for this machine, and pins them in `directory`.
+pub(crate) fn make_maps(support: &Support, limits: Limits, directory: &Path) -> Result<()> {
+    let mut object = open()?;
+    for mut map in object.maps_mut() {
+        let entries = match map.name().to_str() {
+            Some("traffic") => limits.processes.min(preallocated_limit(support)),
+            Some("processes") => limits.processes,
+            Some("sockets" | "peers") => limits.connections,
+            _ => continue,
+        };
+        let sized = map.set_max_entries(entries.max(1));
+        // Before 6.1 allocating in a program may deadlock: there the entries are made up front.
+        let sized = sized.and_then(|()| match support.safe_allocation {
+            true => map.set_map_flags(BPF_F_NO_PREALLOC),
+            false => Ok(()),
+        });
+        sized.map_err(|e| Error::kernel("size a map", errno(&e)))?;
+    }
+    let mut loaded =
+        object.load().map_err(|e| Error::kernel("create BPF maps", errno(&e)))?;
+    for mut map in loaded.maps_mut() {
+        let name = map.name().to_string_lossy().into_owned();
+        if MAPS.contains(&name.as_str()) {
+            map.pin(directory.join(&name))
+                .map_err(|e| Error::kernel(format!("pin the map {name}"), errno(&e)))?;
+        }
+    }
+    Ok(())
+}
+
+/// A preallocated per-CPU entry costs its value on every CPU: stay within a 64th of the memory.
+fn preallocated_limit(support: &Support) -> u32 {
+    if support.safe_allocation {
+        return u32::MAX;
+    }
+    let entry = (size_of::<crate::abi::traffic>() * support.cpus) as u64;
+    u32::try_from(support.memory / 64 / entry).unwrap_or(u32::MAX).max(1024)
+}
+
+/// The program that was refused, and why.
+#[derive(Debug)]
+pub(crate) struct Refused {
+    pub(crate) hook: Hook,
+    pub(crate) reason: io::Error,
+}
+
+/// The constants that a set of programs is loaded with.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Constants {
+    pub(crate) generation: u32,
+    pub(crate) counts_written: bool,
+    pub(crate) only_upper_protocols: bool,
+}
+
+impl Constants {
+    pub(crate) fn of(plan: &Plan, generation: u32) -> Self {
+        Constants {
+            generation,
+            counts_written: plan.counts_written,
+            only_upper_protocols: plan.only_upper_protocols,
+        }
+    }
+}
+
+/// Loads the programs of `hooks` on the maps pinned in `directory` and attaches each. The links
+/// are pinned as `<directory>/link_<generation>_<program>` and go on without us; without
+/// `pinned` they end before this returns (to find out what the kernel allows).
+///
+/// All or nothing: on a refusal no link is left.
+pub(crate) fn attach(
+    hooks: &[Hook],
+    constants: Constants,
+    support: &Support,
+    directory: &Path,
+    pinned: bool,
+) -> Result<std::result::Result<(), Refused>> {
+    let object = match load(hooks, constants, directory)? {
+        Ok(object) => object,
+        Err(reason) => return culprit(hooks, constants, directory, reason).map(Err),
+    };
+    let root = match &support.cgroup_root {
+        Some(path) => Some(File::open(path).map_err(|e| Error::kernel("open the cgroup root", e))?),
+        None => None,
+    };
+    let mut links = Vec::new();
+    for hook in hooks {
+        match attach_one(&object, hook, root.as_ref()) {
+            Ok(link) => links.push((hook, link)),
+            Err(reason) => return Ok(Err(Refused { hook: *hook, reason })),
+        }
+    }
+    if !pinned {
+        return Ok(Ok(()));
+    }
+    for (index, (hook, link)) in links.iter_mut().enumerate() {
+        let path = directory.join(link_name(constants.generation, hook.program));
+        if let Err(error) = link.pin(&path) {
+            for (hook, _) in &links[..index] {
+                let _ = std::fs::remove_file(
+                    directory.join(link_name(constants.generation, hook.program)),
+                );
+            }
+            return Ok(Err(Refused { hook: *links[index].0, reason: errno(&error) }));
+        }
+    }
+    for (_, link) in &mut links {
+        // Destroying a perf link disables its event, pinned or not; forgetting it does not.
+        link.disconnect();
+    }
+    Ok(Ok(()))
+}
+
+/// The file name of a pinned link.
+pub(crate) fn link_name(generation: u32, program: &str) -> String {
+    format!("link_{generation}_{program}")
+}
+
+/// Generation and program of a pinned link's file name.
+pub(crate) fn parse_link_name(name: &str) -> Option<(u32, &str)> {
+    let (generation, program) = name.strip_prefix("link_")?.split_once('_')?;
+    Some((generation.parse().ok()?, program))
+}
+
+fn load(
+    hooks: &[Hook],
+    constants: Constants,
+    directory: &Path,
+) -> Result<std::result::Result<Object, io::Error>> {
+    let mut object = open()?;
+    for mut program in object.progs_mut() {
+        let wanted = hooks.iter().any(|hook| program.name() == hook.program);
+        program.set_autoload(wanted);
+    }
+    reuse_maps(&mut object, directory)?;
+    set_constants(&mut object, constants);
+    Ok(object.load().map_err(|e| errno(&e)))
+}
+
+fn reuse_maps(object: &mut OpenObject, directory: &Path) -> Result<()> {
+    for mut map in object.maps_mut() {
+        let name = map.name().to_string_lossy().into_owned();
+        if MAPS.contains(&name.as_str()) {
+            map.reuse_pinned_map(directory.join(&name))
+                .map_err(|e| Error::kernel(format!("reuse the map {name}"), errno(&e)))?;
+        }
+    }
+    Ok(())
+}
+
+fn set_constants(object: &mut OpenObject, constants: Constants) {
+    for mut map in object.maps_mut() {
+        if !map.name().to_string_lossy().ends_with(".rodata") {
+            continue;
+        }
+        let Some(bytes) = map.initial_value_mut() else { continue };
+        let generation = std::mem::offset_of!(rodata, generation);
+        bytes[generation..generation + 4].copy_from_slice(&constants.generation.to_ne_bytes());
+        bytes[std::mem::offset_of!(rodata, counts_written)] = constants.counts_written.into();
+        bytes[std::mem::offset_of!(rodata, only_upper_protocols)] =
+            constants.only_upper_protocols.into();
+    }
+}
+
+/// libbpf tells the errno of a failed load but not the program: load them one by one.
+fn culprit(
+    hooks: &[Hook],
+    constants: Constants,
+    directory: &Path,
+    reason: io::Error,
+) -> Result<Refused> {
+    if hooks.len() > 1 {
+        for hook in hooks {
+            if let Err(reason) = load(std::slice::from_ref(hook), constants, directory)? {
+                return Ok(Refused { hook: *hook, reason });
+            }
+        }
+    }
+    Ok(Refused { hook: hooks[0], reason })
+}
+
+fn attach_one(
+    object: &Object,
+    hook: &Hook,
+    cgroup_root: Option<&File>,
+) -> std::result::Result<libbpf_rs::Link, io::Error> {
+    let program = object
+        .progs_mut()
+        .find(|program| program.name() == hook.program)
+        .ok_or_else(|| io::Error::from(io::ErrorKind::NotFound))?;
+    let link = match (hook.kind, cgroup_root) {
+        (Kind::Cgroup, None) => return Err(io::Error::other("no cgroup v2 tree is mounted")),
+        (Kind::Cgroup, Some(root)) => program.attach_cgroup(root.as_raw_fd()),
+        _ => program.attach(),
+    };
+    link.map_err(|e| errno(&e))
+}
+
+/// The iterator that notes sockets older than the counters, and finds owners for those that have
+/// none: accepted and not used yet.
+#[derive(Debug)]
+pub(crate) struct Seeder {
+    link: libbpf_rs::Link,
+}
+
+impl Seeder {
+    pub(crate) fn load(directory: &Path) -> std::result::Result<Seeder, io::Error> {
+        const SEED: Hook = Hook {
+            program: "seed",
+            target: "task_file",
+            kind: Kind::Iterator,
+            purpose: "sockets older than the counters",
+        };
+        let constants =
+            Constants { generation: 0, counts_written: false, only_upper_protocols: false };
+        let object = load(&[SEED], constants, directory).map_err(io::Error::other)??;
+        Ok(Seeder { link: attach_one(&object, &SEED, None)? })
+    }
+
+    /// One pass over all open files of all tasks: 8 ms for 20,000 sockets.
+    pub(crate) fn run(&self) -> std::result::Result<(), io::Error> {
+        let mut iterator = libbpf_rs::Iter::new(&self.link).map_err(|e| errno(&e))?;
+        io::copy(&mut iterator, &mut io::sink())?;
+        Ok(())
+    }
+}
+
+/// How often the kernel skipped a program because it was already running on that CPU.
+pub(crate) fn missed_events(program: impl AsFd) -> io::Result<u64> {
+    let mut info = libbpf_rs::libbpf_sys::bpf_prog_info::default();
+    let mut length = size_of_val(&info) as u32;
+    // SAFETY: `info` is a zeroed bpf_prog_info of `length` bytes that outlives the call; with no
+    // array lengths set the kernel writes only into it.
+    let result = unsafe {
+        libbpf_rs::libbpf_sys::bpf_obj_get_info_by_fd(
+            program.as_fd().as_raw_fd(),
+            std::ptr::from_mut(&mut info).cast(),
+            &mut length,
+        )
+    };
+    match result {
+        0 => Ok(info.recursion_misses),
+        code => Err(io::Error::from_raw_os_error(-code)),
+    }
+}
+
+/// A map by its pin, if its entries have the sizes this build knows. Reusing a map with other
+/// sizes succeeds silently in libbpf and corrupts silently in us.
+pub(crate) fn open_map(directory: &Path, name: &str, sizes: (u32, u32)) -> Result<MapHandle> {
+    let layout = |found: String| Error::Layout { directory: directory.to_owned(), found };
+    let map = MapHandle::from_pinned_path(directory.join(name)).map_err(|e| {
+        let error = errno(&e);
+        match error.kind() {
+            io::ErrorKind::NotFound => layout(format!("map {name} is missing")),
+            _ => Error::kernel(format!("open the map {name}"), error),
+        }
+    })?;
+    if (map.key_size(), map.value_size()) == sizes {
+        return Ok(map);
+    }
+    Err(layout(format!(
+        "entries of {name} have {}+{} bytes, not {}+{}",
+        map.key_size(),
+        map.value_size(),
+        sizes.0,
+        sizes.1
+    )))
+}

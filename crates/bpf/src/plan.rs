@@ -1,0 +1,295 @@
+//! From facts to hooks: which programs make a complete set, in which order sets are tried.
+//! Pure: nothing here asks the kernel.
+
+use std::fmt;
+use std::str::FromStr;
+
+use crate::support::Support;
+
+/// A complete way to count.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum HookSet {
+    /// T: results of calls by tracepoints; costs least, needs 6.5.
+    Tracepoint = 1,
+    /// K: entries of functions by kprobes (by fentry before 5.15).
+    Kprobe = 2,
+    /// F: results of calls by fexit; loses events on preemptible kernels.
+    Fexit = 3,
+}
+
+impl HookSet {
+    /// In the order they are tried.
+    pub const ALL: [HookSet; 3] = [HookSet::Tracepoint, HookSet::Kprobe, HookSet::Fexit];
+
+    /// The set with this number in the pins.
+    pub(crate) fn from_number(number: u32) -> Option<HookSet> {
+        HookSet::ALL.into_iter().find(|set| *set as u32 == number)
+    }
+}
+
+impl fmt::Display for HookSet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            HookSet::Tracepoint => "tracepoint",
+            HookSet::Kprobe => "kprobe",
+            HookSet::Fexit => "fexit",
+        })
+    }
+}
+
+impl FromStr for HookSet {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        HookSet::ALL
+            .into_iter()
+            .find(|set| set.to_string() == text)
+            .ok_or_else(|| format!("'{text}' is not one of tracepoint, kprobe, fexit"))
+    }
+}
+
+/// How a program is attached.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// Classic tracepoint.
+    Tracepoint,
+    /// BTF tracepoint.
+    RawTracepoint,
+    /// Kprobe on a function's entry.
+    Kprobe,
+    /// BTF trampoline on a function's entry.
+    Fentry,
+    /// BTF trampoline on a function's return.
+    Fexit,
+    /// cgroup program at the root of the v2 tree.
+    Cgroup,
+    /// Run by the agent over what exists.
+    Iterator,
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Kind::Tracepoint => "tracepoint",
+            Kind::RawTracepoint => "raw tracepoint",
+            Kind::Kprobe => "kprobe",
+            Kind::Fentry => "fentry",
+            Kind::Fexit => "fexit",
+            Kind::Cgroup => "cgroup",
+            Kind::Iterator => "iterator",
+        })
+    }
+}
+
+/// One program and where it goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Hook {
+    /// Its name in `traffic.bpf.c`.
+    pub program: &'static str,
+    /// What the kernel calls the place.
+    pub target: &'static str,
+    /// How it is attached.
+    pub kind: Kind,
+    /// What it is for, in a few words.
+    pub purpose: &'static str,
+}
+
+/// What to load for one set.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Plan {
+    /// Which set.
+    pub set: HookSet,
+    /// Without any one of these the set does not count.
+    pub required: Vec<Hook>,
+    /// Without these it counts, with a gap that is reported.
+    pub optional: Vec<Hook>,
+    /// `counts_written` of `tcp.h`.
+    pub counts_written: bool,
+    /// `only_upper_protocols` of `calls.h`.
+    pub only_upper_protocols: bool,
+}
+
+/// The plans to try, best first. With `asked`, only that one.
+///
+/// A set that lacks what it needs is left out; [`missing`] says what that is.
+pub fn plans(support: &Support, asked: Option<HookSet>) -> Vec<Plan> {
+    HookSet::ALL
+        .into_iter()
+        .filter(|set| asked.is_none_or(|asked| asked == *set))
+        .filter(|set| missing(support, *set).is_none())
+        .map(|set| plan(support, set))
+        .collect()
+}
+
+/// What this kernel lacks for a set, without trying it.
+pub fn missing(support: &Support, set: HookSet) -> Option<&'static str> {
+    match set {
+        HookSet::Tracepoint if !support.call_tracepoints => {
+            Some("tracepoint sock:sock_send_length does not exist (Linux 6.3)")
+        }
+        HookSet::Tracepoint if support.sendpage => {
+            Some("sendfile goes past sock_send_length here (until Linux 6.5)")
+        }
+        HookSet::Fexit if !support.trampoline_images => {
+            Some("fexit on functions that sleep is not safe here (fixed in Linux 5.12)")
+        }
+        _ => None,
+    }
+}
+
+fn plan(support: &Support, set: HookSet) -> Plan {
+    let mut required = life_cycle(support);
+    let mut optional = Vec::new();
+    match set {
+        HookSet::Tracepoint => {
+            required.extend(CALLS);
+            optional.extend(UDP_PEERS);
+            optional.extend(splices(support));
+        }
+        HookSet::Kprobe => {
+            required.extend(if support.perf_links { ENTRIES } else { ENTRIES_BTF });
+            optional.push(SOCKET_RELEASE);
+            optional.extend(inet_calls(support));
+            optional.extend(splices(support));
+        }
+        HookSet::Fexit => {
+            required.extend(inet_calls(support));
+            optional.extend(UDP_PEERS);
+            optional.extend(splices(support));
+        }
+    }
+    Plan {
+        set,
+        required,
+        optional,
+        counts_written: set == HookSet::Kprobe,
+        only_upper_protocols: set == HookSet::Kprobe,
+    }
+}
+
+const fn hook(
+    program: &'static str,
+    target: &'static str,
+    kind: Kind,
+    purpose: &'static str,
+) -> Hook {
+    Hook { program, target, kind, purpose }
+}
+
+fn life_cycle(support: &Support) -> Vec<Hook> {
+    // Before 5.15 only BTF attachments can be pinned, and what cannot stops with the agent.
+    let (kind, names) = if support.perf_links {
+        (Kind::Tracepoint, ["process_exit", "process_exec", "tcp_state", "tcp_destroy", "tcp_rx"])
+    } else {
+        (
+            Kind::RawTracepoint,
+            ["process_exit_btf", "process_exec_btf", "tcp_state_btf", "tcp_destroy_btf", "tcp_rx_btf"],
+        )
+    };
+    let mut hooks = vec![
+        hook(names[0], "sched:sched_process_exit", kind, "end of processes"),
+        hook(names[1], "sched:sched_process_exec", kind, "names after exec"),
+        hook(names[2], "sock:inet_sock_set_state", kind, "TCP connections"),
+        hook(names[3], "tcp:tcp_destroy_sock", kind, "end of TCP sockets"),
+        hook(names[4], "tcp:tcp_rcv_space_adjust", kind, "TCP receive"),
+    ];
+    if support.perf_links {
+        let purpose = "names after prctl";
+        hooks.push(hook("process_rename", "task:task_rename", Kind::Tracepoint, purpose));
+    }
+    hooks
+}
+
+const CALLS: [Hook; 2] = [
+    hook("call_tx", "sock:sock_send_length", Kind::Tracepoint, "TCP and UDP send"),
+    hook("call_rx", "sock:sock_recv_length", Kind::Tracepoint, "UDP, MPTCP and kTLS receive"),
+];
+
+const SOCKET_RELEASE: Hook =
+    hook("socket_release", "sock_release", Kind::Cgroup, "end of UDP sockets");
+
+const UDP_PEERS: [Hook; 5] = [
+    SOCKET_RELEASE,
+    hook("udp_tx4", "sendmsg4", Kind::Cgroup, "peers of unconnected UDP"),
+    hook("udp_tx6", "sendmsg6", Kind::Cgroup, "peers of unconnected UDP"),
+    hook("udp_rx4", "recvmsg4", Kind::Cgroup, "peers of unconnected UDP"),
+    hook("udp_rx6", "recvmsg6", Kind::Cgroup, "peers of unconnected UDP"),
+];
+
+const ENTRIES: [Hook; 4] = [
+    hook("tcp_tx", "tcp_push", Kind::Kprobe, "TCP send"),
+    hook("udp_skb_tx4", "ip_send_skb", Kind::Kprobe, "UDP send"),
+    hook("udp_skb_tx6", "ip6_send_skb", Kind::Kprobe, "UDP send"),
+    hook("udp_skb_rx", "skb_consume_udp", Kind::Kprobe, "UDP receive"),
+];
+
+const ENTRIES_BTF: [Hook; 4] = [
+    hook("tcp_tx_btf", "tcp_push", Kind::Fentry, "TCP send"),
+    hook("udp_skb_tx4_btf", "ip_send_skb", Kind::Fentry, "UDP send"),
+    hook("udp_skb_tx6_btf", "ip6_send_skb", Kind::Fentry, "UDP send"),
+    hook("udp_skb_rx_btf", "skb_consume_udp", Kind::Fentry, "UDP receive"),
+];
+
+fn inet_calls(support: &Support) -> Vec<Hook> {
+    let mut hooks = vec![
+        hook("inet_tx4", "inet_sendmsg", Kind::Fexit, "send calls"),
+        hook("inet_rx4", "inet_recvmsg", Kind::Fexit, "receive calls"),
+    ];
+    if support.ipv6_calls {
+        hooks.push(hook("inet_tx6", "inet6_sendmsg", Kind::Fexit, "send calls"));
+        hooks.push(hook("inet_rx6", "inet6_recvmsg", Kind::Fexit, "receive calls"));
+    }
+    if support.sendpage {
+        hooks.push(hook("inet_page_tx", "inet_sendpage", Kind::Fexit, "sendfile and splice"));
+        hooks.push(hook("no_page_tx", "sock_no_sendpage", Kind::Fexit, "sendfile and splice"));
+    }
+    hooks
+}
+
+fn splices(support: &Support) -> Vec<Hook> {
+    let tls = hook("tls_splice_rx", "tls_sw_splice_read", Kind::Fexit, "splice from kTLS");
+    let mptcp = hook("mptcp_splice_rx", "mptcp_splice_read", Kind::Fexit, "splice from MPTCP");
+    let known = [(support.tls_splice, tls), (support.mptcp_splice, mptcp)];
+    known.into_iter().filter(|(there, _)| *there).map(|(_, hook)| hook).collect()
+}
+
+/// Every hook that some kernel has, to give names to what is pinned.
+pub(crate) fn known() -> Vec<Hook> {
+    let mut hooks = Vec::new();
+    for perf_links in [true, false] {
+        let support = Support {
+            call_tracepoints: true,
+            sendpage: true,
+            perf_links,
+            tls_splice: true,
+            mptcp_splice: true,
+            ipv6_calls: true,
+            ..Support::default()
+        };
+        for set in HookSet::ALL {
+            let plan = plan(&support, set);
+            hooks.extend(plan.required);
+            hooks.extend(plan.optional);
+        }
+    }
+    hooks
+}
+
+/// What each kind of kernel needs of a set: with perf links, and without.
+pub(crate) fn known_sets(set: HookSet) -> Vec<Vec<Hook>> {
+    let kernel = |perf_links| Support { perf_links, ..Support::default() };
+    [true, false].map(|perf_links| plan(&kernel(perf_links), set).required).into()
+}
+
+/// One hook of a set that stands for it when only finding out what the kernel allows.
+pub(crate) fn sample(set: HookSet) -> Option<Hook> {
+    match set {
+        HookSet::Tracepoint => CALLS.first().copied(),
+        HookSet::Kprobe => ENTRIES.first().copied(),
+        HookSet::Fexit => Some(hook("inet_tx4", "inet_sendmsg", Kind::Fexit, "send calls")),
+    }
+}
+
+#[cfg(test)]
+#[path = "plan_tests.rs"]
+mod tests;

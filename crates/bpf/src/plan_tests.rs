@@ -1,0 +1,80 @@
+use super::*;
+
+fn kernel(change: impl FnOnce(&mut Support)) -> Support {
+    let mut support = Support {
+        call_tracepoints: true,
+        perf_links: true,
+        safe_allocation: true,
+        trampoline_images: true,
+        ipv6_calls: true,
+        ..Support::default()
+    };
+    change(&mut support);
+    support
+}
+
+fn sets(support: &Support) -> Vec<HookSet> {
+    plans(support, None).iter().map(|plan| plan.set).collect()
+}
+
+#[test]
+fn sets_are_tried_from_the_cheapest_on_and_only_where_they_are_complete() {
+    use HookSet::*;
+    let cases: [(&str, Support, Vec<HookSet>); 4] = [
+        ("6.12", kernel(|_| ()), vec![Tracepoint, Kprobe, Fexit]),
+        ("6.3: sendfile goes past the tracepoint", kernel(|k| k.sendpage = true), vec![Kprobe, Fexit]),
+        ("6.1: no such tracepoint", kernel(|k| k.call_tracepoints = false), vec![Kprobe, Fexit]),
+        (
+            "5.10 without the trampoline fix",
+            kernel(|k| {
+                k.call_tracepoints = false;
+                k.trampoline_images = false;
+            }),
+            vec![Kprobe],
+        ),
+    ];
+    for (name, support, expected) in cases {
+        assert_eq!(sets(&support), expected, "{name}");
+    }
+}
+
+#[test]
+fn what_cannot_be_pinned_is_attached_by_btf() {
+    let old = kernel(|k| k.perf_links = false);
+    for plan in plans(&old, Some(HookSet::Kprobe)) {
+        for hook in plan.required {
+            assert!(
+                !matches!(hook.kind, Kind::Tracepoint | Kind::Kprobe),
+                "{} cannot be pinned before 5.15",
+                hook.program
+            );
+        }
+    }
+}
+
+#[test]
+fn a_set_that_was_asked_for_is_the_only_one() {
+    for set in HookSet::ALL {
+        assert_eq!(plans(&kernel(|_| ()), Some(set)).len(), 1, "{set}");
+        assert_eq!(set.to_string().parse::<HookSet>(), Ok(set));
+        assert_eq!(HookSet::from_number(set as u32), Some(set));
+    }
+    assert!("ebpf".parse::<HookSet>().is_err());
+}
+
+#[test]
+fn no_program_is_planned_twice() {
+    let all = kernel(|k| {
+        k.sendpage = true;
+        k.tls_splice = true;
+        k.mptcp_splice = true;
+    });
+    for plan in plans(&all, None) {
+        let mut names: Vec<_> =
+            plan.required.iter().chain(&plan.optional).map(|h| h.program).collect();
+        let planned = names.len();
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), planned, "{}", plan.set);
+    }
+}

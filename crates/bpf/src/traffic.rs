@@ -1,0 +1,370 @@
+//! The counters: started or taken over, read, and told what may be forgotten.
+
+use std::collections::HashSet;
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::PoisonError;
+
+use libbpf_rs::MapCore;
+use libbpf_rs::RingBuffer;
+use libbpf_rs::RingBufferBuilder;
+
+use crate::abi::decode;
+use crate::abi::encode;
+use crate::abi::handover;
+use crate::abi::hint;
+use crate::abi::process;
+use crate::abi::process_key;
+use crate::abi::traffic;
+use crate::abi::Losses;
+use crate::abi::Process;
+use crate::abi::ProcessId;
+use crate::abi::Traffic;
+use crate::batch::lookup;
+use crate::batch::lookup_all_cpus;
+use crate::batch::Batch;
+use crate::error::errno;
+use crate::error::Error;
+use crate::error::Result;
+use crate::object::Limits;
+use crate::object::Seeder;
+use crate::pins::store;
+use crate::pins::Maps;
+use crate::pins::PinDirectory;
+use crate::pins::ONLY;
+use crate::plan::HookSet;
+use crate::sockets::census;
+use crate::sockets::Connections;
+
+pub use crate::object::Limits as MapLimits;
+pub use crate::sockets::Connections as SocketCounts;
+
+pub use attach::HookState;
+use attach::Programs;
+
+#[path = "traffic/attach.rs"]
+mod attach;
+
+/// What the agent asks for.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Where pins go, on a BPF file system.
+    pub directory: PathBuf,
+    /// `None`: the first set that this kernel takes.
+    pub hooks: Option<HookSet>,
+    /// Used when maps are made; maps that are taken over keep theirs.
+    pub limits: Limits,
+    /// Drop what is pinned and start at zero.
+    pub fresh: bool,
+}
+
+/// All numbers at one instant, cumulative.
+#[derive(Debug, Default)]
+pub struct Reading {
+    /// Boot clock, ns.
+    pub time: u64,
+    /// Every process with counters, in no order.
+    pub processes: Vec<(ProcessId, Traffic)>,
+    /// Processes seen for the first time, renamed or ended since the reading before. The
+    /// counters of an ended one in this reading are final.
+    pub news: Vec<(ProcessId, Process)>,
+    /// Bytes for which no process entry could be had.
+    pub unattributed: Traffic,
+    /// Cumulative.
+    pub losses: Losses,
+    /// Events the kernel skipped, over all programs; cumulative.
+    pub missed_events: u64,
+    /// Open sockets; `None`: not read this time.
+    pub connections: Option<Vec<(ProcessId, Connections)>>,
+    /// Entries in the process and socket maps; the latter is of the last time it was read.
+    pub entries: Entries,
+}
+
+/// How full the maps are.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Entries {
+    /// In `traffic`.
+    pub processes: u32,
+    /// In `sockets`.
+    pub sockets: u32,
+}
+
+/// What one agent leaves for the next.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Handover {
+    /// Number of the last tick; 0: none yet.
+    pub seq: u64,
+    /// Its end, boot clock, ns.
+    pub time: u64,
+    /// Agents that took over since the counters were made.
+    pub restarts: u32,
+}
+
+/// The pinned counters in the hands of one agent. Dropping it leaves them counting.
+pub struct Probe {
+    pins: PinDirectory,
+    maps: Maps,
+    programs: Programs,
+    created: u64,
+    handover: Handover,
+    traffic: Batch,
+    sockets: Batch,
+    ring: RingBuffer<'static>,
+    hints: Arc<Mutex<Vec<ProcessId>>>,
+    described: HashSet<ProcessId>,
+    ring_losses: u64,
+    seeder: Option<Seeder>,
+    socket_entries: u32,
+}
+
+impl fmt::Debug for Probe {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Probe").field("pins", &self.pins).finish_non_exhaustive()
+    }
+}
+
+impl Probe {
+    /// Takes the pinned counters over, or makes them. Blocks for some milliseconds to adopt,
+    /// some tens to start.
+    ///
+    /// # Errors
+    /// See [`Error`]; nothing is left half made.
+    pub fn start(options: &Options) -> Result<Probe> {
+        let pins = PinDirectory::lock(&options.directory)?;
+        if options.fresh {
+            pins.remove_all()?;
+        }
+        let adopted = pins.exists()?;
+        let (maps, programs, seeder, created) = if adopted {
+            attach::adopt(&pins, options)?
+        } else {
+            attach::make(&pins, options)?
+        };
+        let left: handover = lookup(&maps.handover, &ONLY)?.unwrap_or_default();
+        let handover = Handover {
+            seq: left.seq,
+            time: left.seq_time,
+            restarts: left.restarts + u32::from(adopted),
+        };
+        let hints = Arc::new(Mutex::new(Vec::new()));
+        let ring = ring(&maps, Arc::clone(&hints))?;
+        let cpus = libbpf_rs::num_possible_cpus()
+            .map_err(|e| Error::kernel("count the CPUs", errno(&e)))?;
+        let probe = Probe {
+            traffic: Batch::new(&maps.traffic, size_of::<traffic>() * cpus),
+            sockets: Batch::new(&maps.sockets, maps.sockets.value_size() as usize),
+            pins,
+            maps,
+            programs,
+            created,
+            handover,
+            ring,
+            hints,
+            described: HashSet::new(),
+            // All entries are looked at once in any case.
+            ring_losses: 0,
+            seeder,
+            socket_entries: 0,
+        };
+        probe.hand_over(handover.seq, handover.time)?;
+        Ok(probe)
+    }
+
+    /// Removes every pin: counting stops.
+    ///
+    /// # Errors
+    /// As [`PinDirectory::lock`]; also when another agent holds the pins.
+    pub fn unpin(directory: &std::path::Path) -> Result<()> {
+        PinDirectory::lock(directory)?.remove_all()
+    }
+
+    /// Which set counts.
+    pub fn hook_set(&self) -> HookSet {
+        self.programs.set
+    }
+
+    /// Every hook that was tried, attached or not.
+    pub fn hooks(&self) -> Vec<HookState> {
+        self.programs.states()
+    }
+
+    /// Tries what was left out to be ready sooner: optional hooks that were not there before, and
+    /// a hook of each other set, to be able to say what this kernel allows. Takes some tens of
+    /// milliseconds.
+    ///
+    /// # Errors
+    /// When the kernel's type information cannot be read any more.
+    pub fn explore(&mut self) -> Result<()> {
+        self.programs.explore(&self.pins)
+    }
+
+    /// When the counters were made, boot clock, ns.
+    pub fn created(&self) -> u64 {
+        self.created
+    }
+
+    /// What the agent before left.
+    pub fn handover(&self) -> Handover {
+        self.handover
+    }
+
+    /// Where the maps and links are pinned.
+    pub fn directory(&self) -> PathBuf {
+        self.pins.current()
+    }
+
+    /// How many entries the process and socket maps can hold.
+    pub fn capacity(&self) -> Limits {
+        Limits {
+            processes: self.maps.traffic.max_entries(),
+            connections: self.maps.sockets.max_entries(),
+        }
+    }
+
+    /// Leaves the number and time of the last tick for the next agent.
+    ///
+    /// # Errors
+    /// When the kernel refuses.
+    pub fn hand_over(&self, seq: u64, time: u64) -> Result<()> {
+        let restarts = self.handover.restarts;
+        let entry = handover { seq, seq_time: time, restarts, agent: std::process::id() };
+        store(&self.maps.handover, &entry)
+    }
+
+    /// Reads everything. `with_connections`: also all sockets, which costs a millisecond per
+    /// 10,000 of them.
+    ///
+    /// # Errors
+    /// When the kernel refuses; the next reading then has it all.
+    pub fn read(&mut self, with_connections: bool) -> Result<Reading> {
+        let mut reading = Reading { losses: self.losses()?, ..Reading::default() };
+        // Marks first, counters second: what is marked as ended has its last bytes counted.
+        self.hints_into(&mut reading)?;
+        let described = &self.described;
+        let mut unknown = Vec::new();
+        self.traffic.read(&self.maps.traffic, |key, cpus| {
+            let Some(key) = decode::<process_key>(key) else { return };
+            let id = ProcessId::from(key);
+            let mut sum = Traffic::default();
+            for cpu in cpus.chunks_exact(size_of::<traffic>()) {
+                if let Some(cpu) = decode::<traffic>(cpu) {
+                    sum.add(&cpu);
+                }
+            }
+            if !described.contains(&id) {
+                unknown.push(id);
+            }
+            reading.processes.push((id, sum));
+        })?;
+        reading.time = boot_now();
+        for id in unknown {
+            self.describe_into(id, &mut reading)?;
+        }
+        for cpu in lookup_all_cpus::<traffic>(&self.maps.unattributed, 0)? {
+            reading.unattributed.add(&cpu);
+        }
+        reading.missed_events = self.programs.missed_events();
+        if with_connections {
+            let census = census(&self.maps, &mut self.sockets)?;
+            self.socket_entries = census.entries;
+            if census.ownerless > 0 {
+                self.find_owners();
+            }
+            reading.connections = Some(census.by_process.into_iter().collect());
+        }
+        reading.entries = Entries {
+            processes: reading.processes.len() as u32,
+            sockets: self.socket_entries,
+        };
+        Ok(reading)
+    }
+
+    /// Deletes the entries of ended processes whose final counters have been read.
+    ///
+    /// # Errors
+    /// When the kernel refuses; entries that are not there any more are no error.
+    pub fn forget(&mut self, ended: &[ProcessId]) -> Result<()> {
+        for id in ended {
+            let key = process_key::from(*id);
+            for map in [&self.maps.traffic, &self.maps.processes] {
+                match map.delete(encode(&key)) {
+                    Err(e) if errno(&e).kind() != std::io::ErrorKind::NotFound => {
+                        return Err(Error::kernel("delete a map entry", errno(&e)));
+                    }
+                    _ => {}
+                }
+            }
+            self.described.remove(id);
+        }
+        Ok(())
+    }
+
+    fn losses(&self) -> Result<Losses> {
+        let mut losses = Losses::default();
+        for (cause, count) in losses.counts.iter_mut().enumerate() {
+            *count = lookup_all_cpus::<u64>(&self.maps.losses, cause as u32)?.iter().sum();
+        }
+        Ok(losses)
+    }
+
+    fn hints_into(&mut self, reading: &mut Reading) -> Result<()> {
+        self.ring.consume().map_err(|e| Error::kernel("read the hint ring", errno(&e)))?;
+        let mut hinted =
+            std::mem::take(&mut *self.hints.lock().unwrap_or_else(PoisonError::into_inner));
+        let lost = reading.losses.counts[4];
+        if lost != self.ring_losses {
+            self.ring_losses = lost;
+            hinted.extend(self.described.iter().copied());
+        }
+        hinted.sort_unstable();
+        hinted.dedup();
+        for id in hinted {
+            self.describe_into(id, reading)?;
+        }
+        Ok(())
+    }
+
+    fn describe_into(&mut self, id: ProcessId, reading: &mut Reading) -> Result<()> {
+        let raw: Option<process> = lookup(&self.maps.processes, encode(&process_key::from(id)))?;
+        if let Some(process) = raw.as_ref().and_then(Process::decode) {
+            self.described.insert(id);
+            // An unread process may be new and ended at once: told once, as ended.
+            reading.news.push((id, process));
+        }
+        Ok(())
+    }
+
+    fn find_owners(&mut self) {
+        if self.seeder.is_none() {
+            self.seeder = Seeder::load(&self.pins.current()).ok();
+        }
+        if let Some(Err(error)) = self.seeder.as_ref().map(Seeder::run) {
+            tracing::debug!(%error, "cannot look for owners of sockets");
+        }
+    }
+}
+
+fn ring(maps: &Maps, hints: Arc<Mutex<Vec<ProcessId>>>) -> Result<RingBuffer<'static>> {
+    let failed = |e: libbpf_rs::Error| Error::kernel("map the hint ring", errno(&e));
+    let mut builder = RingBufferBuilder::new();
+    builder
+        .add(&maps.hints, move |record: &[u8]| {
+            if let Some(record) = decode::<hint>(record) {
+                let mut hints = hints.lock().unwrap_or_else(PoisonError::into_inner);
+                hints.push(record.process.into());
+            }
+            0
+        })
+        .map_err(failed)?;
+    builder.build().map_err(failed)
+}
+
+/// The boot clock, which the programs use too: ns since boot, suspended time included.
+pub fn boot_now() -> u64 {
+    let mut now = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: the timespec outlives the call; CLOCK_BOOTTIME exists since 2.6.39.
+    unsafe { libc::clock_gettime(libc::CLOCK_BOOTTIME, &mut now) };
+    now.tv_sec as u64 * 1_000_000_000 + now.tv_nsec as u64
+}
