@@ -1,1 +1,176 @@
-fn main() {}
+//! The agent: counts the network traffic of every process and serves it over a Unix socket.
+#![forbid(unsafe_code)]
+
+mod config;
+
+mod clock;
+
+mod process;
+
+mod rate;
+
+mod frame;
+
+mod roster;
+
+mod ledger;
+
+mod collector;
+
+mod hub;
+
+mod capabilities;
+
+mod status;
+
+mod selection;
+
+mod wire;
+
+mod service;
+
+mod socket;
+
+mod server;
+
+mod check;
+
+mod failure;
+
+use std::process::ExitCode;
+use std::sync::atomic::AtomicU32;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context;
+use clap::Parser;
+use netmon_bpf::traffic::MapLimits;
+use netmon_bpf::traffic::Options;
+use netmon_bpf::traffic::Probe;
+use tokio::signal::unix::signal;
+use tokio::signal::unix::SignalKind;
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+use collector::Collected;
+use collector::Collector;
+use config::Config;
+use config::LogFormat;
+use failure::report;
+use failure::Failure;
+use hub::Hub;
+use ledger::Ledger;
+use service::Service;
+use socket::Access;
+use status::About;
+
+/// Viewers get this long to end when the agent is told to.
+const GRACE: Duration = Duration::from_millis(1500);
+/// Readings that may wait for a busy agent; more would only be older.
+const READINGS: usize = 2;
+
+fn main() -> ExitCode {
+    let config = Config::parse();
+    log(&config);
+    match run(&config) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => Failure::from(&error).report(),
+    }
+}
+
+fn log(config: &Config) {
+    let builder = tracing_subscriber::fmt()
+        .with_max_level(config.log_level)
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr()));
+    // The journal has its own clock.
+    let in_journal = std::env::var_os("JOURNAL_STREAM").is_some();
+    match (config.log_format, in_journal) {
+        (LogFormat::Json, _) => builder.json().init(),
+        (LogFormat::Text, true) => builder.without_time().init(),
+        (LogFormat::Text, false) => builder.init(),
+    }
+}
+
+fn run(config: &Config) -> anyhow::Result<()> {
+    if config.unpin {
+        return Ok(Probe::unpin(&config.pin_dir)?);
+    }
+    let options = Options {
+        directory: config.pin_dir.clone(),
+        hooks: config.hooks.0,
+        limits: MapLimits {
+            processes: config.max_processes,
+            connections: config.max_connections,
+        },
+        fresh: config.fresh,
+    };
+    if config.check {
+        return check::check(options);
+    }
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .context("start the runtime")?;
+    let outcome = runtime.block_on(serve(config, &options));
+    // A viewer that does not end in time does not keep the agent.
+    runtime.shutdown_background();
+    outcome
+}
+
+async fn serve(config: &Config, options: &Options) -> anyhow::Result<()> {
+    let access = Access { group: config.socket_group.clone(), mode: config.socket_mode };
+    let mut term = signal(SignalKind::terminate()).context("listen for SIGTERM")?;
+    let mut int = signal(SignalKind::interrupt()).context("listen for SIGINT")?;
+    let probe = Probe::start(options)?;
+    let about = Arc::new(About::new(&probe, config.tick, config.max_exited as usize));
+    tracing::info!(
+        hooks = %probe.hook_set(),
+        restarts = probe.handover().restarts,
+        pins = %probe.directory().display(),
+        "counting"
+    );
+    let viewers = Arc::new(AtomicU32::new(0));
+    let (collector, first) = Collector::start(probe, config.tick, Arc::clone(&viewers))?;
+    let hub = Arc::new(Hub::new(Ledger::new(config.max_exited as usize), viewers));
+    hub.take(first);
+    let (listener, _socket) = socket::listen(&config.socket, &access).await?;
+
+    let (readings, mut collected) = mpsc::channel::<Collected>(READINGS);
+    let (stop_collector, stopped) = std::sync::mpsc::channel();
+    let thread = std::thread::Builder::new()
+        .name("collector".to_owned())
+        .spawn(move || collector.run(&readings, &stopped))
+        .context("start the collector")?;
+    let taking = tokio::spawn({
+        let hub = Arc::clone(&hub);
+        async move {
+            while let Some(collected) = collected.recv().await {
+                hub.take(collected);
+            }
+        }
+    });
+
+    let stopping = CancellationToken::new();
+    let service = Service::new(hub, about, stopping.clone());
+    let serving = tokio::spawn(server::serve(listener, service, stopping.clone().cancelled_owned()));
+    tracing::info!(socket = %config.socket.display(), "serving");
+    // Not under systemd: nobody to tell.
+    let _ = sd_notify::notify(&[sd_notify::NotifyState::Ready]);
+    tokio::select! {
+        _ = term.recv() => tracing::info!("SIGTERM: stopping; the kernel goes on counting"),
+        _ = int.recv() => tracing::info!("SIGINT: stopping; the kernel goes on counting"),
+        _ = taking => anyhow::bail!("the collector has ended; see the log above"),
+    }
+    let _ = sd_notify::notify(&[sd_notify::NotifyState::Stopping]);
+    stopping.cancel();
+    if tokio::time::timeout(GRACE, serving).await.is_err() {
+        tracing::warn!("some viewers do not read their end; leaving them");
+    }
+    drop(stop_collector);
+    // At most one tick's work away from its end.
+    if thread.join().is_err() {
+        tracing::error!("the collector has panicked");
+    }
+    Ok(())
+}

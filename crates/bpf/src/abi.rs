@@ -186,11 +186,10 @@ pub const LOSS_CAUSES: [&str; 5] = [
 ];
 
 impl Losses {
-    /// Whether anything that belongs in the byte counts may be missing. A full hint ring delays
-    /// and a full peer map misplaces, but neither loses bytes; a full process map keeps them as
-    /// unattributed.
-    pub fn bytes_may_be_missing(&self) -> bool {
-        self.counts[1] > 0 || self.counts[2] > 0
+    /// Events whose bytes are missing from the counts. A full hint ring delays, a full peer map
+    /// misplaces, and a full process map keeps the bytes as unattributed: those lose none.
+    pub fn bytes_lost(&self) -> u64 {
+        self.counts[1].saturating_add(self.counts[2])
     }
 }
 

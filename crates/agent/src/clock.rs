@@ -1,0 +1,52 @@
+//! Boot clock inside, wall clock at the wire.
+
+use std::time::Duration;
+use std::time::SystemTime;
+
+use nix::time::clock_gettime;
+use nix::time::ClockId;
+
+/// Where the wall clock stands against the boot clock. It moves when somebody sets the time, so
+/// one is taken for each tick, and all times of a message are told by the same one.
+#[derive(Debug, Clone, Copy)]
+pub struct Anchor {
+    boot: u64,
+    wall: SystemTime,
+}
+
+impl Anchor {
+    /// Both clocks, now.
+    pub fn now() -> Self {
+        Anchor { boot: boot_now(), wall: SystemTime::now() }
+    }
+
+    /// The wall-clock time of an instant of the boot clock, before or after the anchor.
+    pub fn wall(&self, boot: u64) -> SystemTime {
+        let moved = match boot.checked_sub(self.boot) {
+            Some(after) => self.wall.checked_add(Duration::from_nanos(after)),
+            None => self.wall.checked_sub(Duration::from_nanos(self.boot - boot)),
+        };
+        moved.unwrap_or(SystemTime::UNIX_EPOCH)
+    }
+}
+
+/// Nanoseconds since boot, suspended time included.
+pub fn boot_now() -> u64 {
+    let now = clock_gettime(ClockId::CLOCK_BOOTTIME).map(Duration::from);
+    // The call cannot fail with a clock that every supported kernel has.
+    u64::try_from(now.unwrap_or_default().as_nanos()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn instants_keep_their_distance_on_both_sides_of_the_anchor() {
+        let anchor = Anchor { boot: 1_000, wall: SystemTime::UNIX_EPOCH + Duration::from_secs(9) };
+        let nine = SystemTime::UNIX_EPOCH + Duration::from_secs(9);
+        assert_eq!(anchor.wall(1_500), nine + Duration::from_nanos(500));
+        assert_eq!(anchor.wall(400), nine - Duration::from_nanos(600));
+        assert_eq!(anchor.wall(u64::MAX), anchor.wall(u64::MAX));
+    }
+}

@@ -1,0 +1,215 @@
+//! The one thread that owns the probe: reads every tick, describes who is new, hands it on.
+
+use std::collections::HashSet;
+use std::sync::atomic::AtomicU32;
+use std::sync::atomic::Ordering;
+use std::sync::mpsc::Receiver;
+use std::sync::mpsc::RecvTimeoutError;
+use std::sync::Arc;
+use std::time::Duration;
+
+use netmon_bpf::abi::ProcessId;
+use netmon_bpf::error::Result;
+use netmon_bpf::traffic::Entries;
+use netmon_bpf::traffic::HookState;
+use netmon_bpf::traffic::Probe;
+use tokio::sync::mpsc::error::TrySendError;
+use tokio::sync::mpsc::Sender;
+
+use crate::clock::boot_now;
+use crate::ledger::Reading;
+use crate::process::is_alive;
+use crate::process::Describer;
+use crate::process::Facts;
+
+/// What the collector hands on each tick.
+#[derive(Debug)]
+pub struct Collected {
+    /// For the ledger.
+    pub reading: Reading,
+    /// How full the maps are.
+    pub entries: Entries,
+    /// The hooks, when they have changed.
+    pub hooks: Option<Vec<HookState>>,
+    /// The tick came more than half a step late.
+    pub late: bool,
+}
+
+/// Owns the probe while the agent runs. Dropping it leaves everything counting.
+#[derive(Debug)]
+pub struct Collector {
+    probe: Probe,
+    describer: Describer,
+    tick: Duration,
+    seq: u64,
+    last: u64,
+    /// Nobody needs connection counts every tick while nobody looks.
+    viewers: Arc<AtomicU32>,
+    ticks: u64,
+    /// Told to the ledger, their counters final: to be deleted after one more reading.
+    ended: Vec<ProcessId>,
+    /// News that a full channel has kept from the ledger.
+    untold: Vec<Facts>,
+    vanished: Vec<ProcessId>,
+    missing: HashSet<ProcessId>,
+    live: Vec<ProcessId>,
+}
+
+/// How many processes are checked per tick for having gone without a mark.
+const CHECKED_PER_TICK: usize = 32;
+/// Without viewers, connections are counted once in so many ticks.
+const UNWATCHED_CENSUS: u64 = 10;
+
+impl Collector {
+    /// Reads for the first time. Ticks go on where the agent before stopped.
+    ///
+    /// # Errors
+    /// When the kernel refuses.
+    pub fn start(
+        probe: Probe,
+        tick: Duration,
+        viewers: Arc<AtomicU32>,
+    ) -> Result<(Collector, Collected)> {
+        let left = probe.handover();
+        let mut collector = Collector {
+            probe,
+            describer: Describer::new(),
+            tick,
+            seq: left.seq,
+            last: if left.seq == 0 { boot_now() } else { left.time },
+            viewers,
+            ticks: 0,
+            ended: Vec::new(),
+            untold: Vec::new(),
+            vanished: Vec::new(),
+            missing: HashSet::new(),
+            live: Vec::new(),
+        };
+        let collected = collector.collect()?;
+        collector.ended = ended_in(&collected.reading);
+        Ok((collector, collected))
+    }
+
+    /// Ticks until `stop` says so or its sender is gone. Blocks; meant for a thread of its own.
+    /// Losing a reading to a full channel loses resolution, never bytes.
+    pub fn run(mut self, readings: &Sender<Collected>, stop: &Receiver<()>) {
+        let mut explored = false;
+        let mut next = boot_now();
+        loop {
+            next = self.wait_until(next);
+            let wait = Duration::from_nanos(next.saturating_sub(boot_now()));
+            match stop.recv_timeout(wait) {
+                Err(RecvTimeoutError::Timeout) => {}
+                Ok(()) | Err(RecvTimeoutError::Disconnected) => break,
+            }
+            let late = boot_now().saturating_sub(next) > self.step() / 2;
+            let mut collected = match self.collect() {
+                Ok(collected) => collected,
+                Err(error) => {
+                    tracing::error!(error = %crate::report(&error), "cannot read the counters");
+                    continue;
+                }
+            };
+            collected.late = late;
+            if !explored {
+                explored = true;
+                if let Err(error) = self.probe.explore() {
+                    tracing::warn!(error = %crate::report(&error), "cannot explore the hooks");
+                }
+                collected.hooks = Some(self.probe.hooks());
+            }
+            if !self.hand_on(readings, collected) {
+                break;
+            }
+        }
+        if let Err(error) = self.probe.hand_over(self.seq, self.last) {
+            tracing::warn!(error = %crate::report(&error), "cannot leave the last tick");
+        }
+    }
+
+    /// The next tick after `last`; ticks that were slept through are skipped.
+    fn wait_until(&self, last: u64) -> u64 {
+        let (step, now) = (self.step(), boot_now());
+        let due = last + step;
+        if due >= now { due } else { now + step - (now - last) % step }
+    }
+
+    fn step(&self) -> u64 {
+        u64::try_from(self.tick.as_nanos()).unwrap_or(u64::MAX).max(1)
+    }
+
+    fn collect(&mut self) -> Result<Collected> {
+        self.ticks += 1;
+        let ended = std::mem::take(&mut self.ended);
+        let watched = self.viewers.load(Ordering::Relaxed) > 0;
+        let read = self.probe.read(watched || self.ticks % UNWATCHED_CENSUS == 1)?;
+        // Read once more since they were told as ended: now nothing can come any more.
+        self.probe.forget(&ended)?;
+        let steps = (read.time.saturating_sub(self.last) + self.step() / 2) / self.step();
+        self.seq += steps.max(1);
+        self.last = read.time;
+        self.probe.hand_over(self.seq, self.last)?;
+        let describer = &mut self.describer;
+        let news = read.news.iter().map(|(id, process)| describer.facts(*id, process));
+        self.untold.extend(news);
+        self.check_living(&read.processes.iter().map(|(id, _)| *id).collect::<Vec<_>>());
+        Ok(Collected {
+            reading: Reading {
+                seq: self.seq,
+                time: read.time,
+                processes: read.processes,
+                news: std::mem::take(&mut self.untold),
+                vanished: std::mem::take(&mut self.vanished),
+                unattributed: read.unattributed,
+                losses: read.losses,
+                missed_events: read.missed_events,
+                connections: read.connections,
+            },
+            entries: read.entries,
+            hooks: (self.ticks == 1).then(|| self.probe.hooks()),
+            late: false,
+        })
+    }
+
+    /// Some processes each tick: a mark of an exit can be missed, and a byte that comes after the
+    /// mark makes an entry that nobody would ever end.
+    fn check_living(&mut self, counted: &[ProcessId]) {
+        if self.live.is_empty() {
+            self.live = counted.to_vec();
+        }
+        for id in self.live.split_off(self.live.len().saturating_sub(CHECKED_PER_TICK)) {
+            if is_alive(id) {
+                self.missing.remove(&id);
+            } else if !self.missing.insert(id) {
+                // Missing twice, a round apart: the mark of a normal exit has come long since.
+                self.missing.remove(&id);
+                if counted.contains(&id) {
+                    self.vanished.push(id);
+                }
+            }
+        }
+    }
+
+    /// `false`: nobody listens any more.
+    fn hand_on(&mut self, readings: &Sender<Collected>, collected: Collected) -> bool {
+        let ended = ended_in(&collected.reading);
+        match readings.try_send(collected) {
+            Ok(()) => {
+                self.ended.extend(ended);
+                true
+            }
+            Err(TrySendError::Full(kept)) => {
+                tracing::warn!(seq = kept.reading.seq, "the agent is busy; a tick is merged");
+                self.untold = kept.reading.news;
+                self.vanished = kept.reading.vanished;
+                true
+            }
+            Err(TrySendError::Closed(_)) => false,
+        }
+    }
+}
+
+fn ended_in(reading: &Reading) -> Vec<ProcessId> {
+    let marked = reading.news.iter().filter(|facts| facts.exit.is_some()).map(|facts| facts.id);
+    marked.chain(reading.vanished.iter().copied()).collect()
+}

@@ -1,0 +1,136 @@
+//! The command line of the agent.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::Parser;
+use clap::ValueEnum;
+use netmon_bpf::plan::HookSet;
+
+/// Counts the TCP and UDP bytes of every process and serves them to `netmon`.
+///
+/// Programs and counters stay in the kernel when the agent ends and go on counting; a later agent
+/// takes them over.
+#[derive(Debug, Clone, Parser)]
+#[command(version, after_help = EXIT_CODES)]
+pub struct Config {
+    /// Socket to listen on
+    #[arg(long, value_name = "PATH", default_value = netmon_api::endpoint::DEFAULT_SOCKET)]
+    pub socket: PathBuf,
+    /// Group that may connect
+    #[arg(long, value_name = "GROUP", default_value = "netmon")]
+    pub socket_group: String,
+    /// Mode of the socket, octal
+    #[arg(long, value_name = "MODE", default_value = "0660", value_parser = mode)]
+    pub socket_mode: u32,
+    /// Sampling step, 100ms to 10s
+    #[arg(long, value_name = "DURATION", default_value = "1s", value_parser = tick)]
+    pub tick: Duration,
+    /// Processes with traffic at a time
+    #[arg(long, value_name = "N", default_value_t = 16384, value_parser = clap::value_parser!(u32).range(64..=1 << 22))]
+    pub max_processes: u32,
+    /// Open sockets at a time
+    #[arg(long, value_name = "N", default_value_t = 65536, value_parser = clap::value_parser!(u32).range(64..=1 << 22))]
+    pub max_connections: u32,
+    /// Exited processes to keep; the oldest go first
+    #[arg(long, value_name = "N", default_value_t = 4096, value_parser = clap::value_parser!(u32).range(0..=1 << 20))]
+    pub max_exited: u32,
+    /// Directory for pins, on a BPF file system
+    #[arg(long, value_name = "DIR", default_value = "/sys/fs/bpf/netmon")]
+    pub pin_dir: PathBuf,
+    /// Drop pinned programs and counters, start at zero
+    #[arg(long)]
+    pub fresh: bool,
+    /// Remove all pins and exit; counting stops
+    #[arg(long, conflicts_with = "fresh")]
+    pub unpin: bool,
+    /// Hooks to count with: auto, tracepoint, kprobe or fexit
+    #[arg(long, value_name = "SET", default_value = "auto", value_parser = hooks)]
+    pub hooks: Hooks,
+    /// Try the hooks of this kernel, print them, and exit
+    #[arg(long, conflicts_with_all = ["fresh", "unpin"])]
+    pub check: bool,
+    /// Least serious messages to log: error, warn, info, debug or trace
+    #[arg(long, value_name = "LEVEL", default_value = "info")]
+    pub log_level: tracing::Level,
+    /// Form of the log on stderr
+    #[arg(long, value_name = "FORM", default_value = "text")]
+    pub log_format: LogFormat,
+}
+
+const EXIT_CODES: &str = "\
+Exit codes: 0 ended by a signal; 1 other failure; 2 usage; 3 another agent has the socket or the
+pins; 4 rights missing; 5 kernel not usable; 6 no BPF file system; 7 pins of another layout";
+
+/// Form of the log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// One line for people.
+    Text,
+    /// One JSON object per line.
+    Json,
+}
+
+/// Which hook set to use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Hooks(pub Option<HookSet>);
+
+fn hooks(text: &str) -> Result<Hooks, String> {
+    match text {
+        "auto" => Ok(Hooks(None)),
+        set => set.parse().map(|set| Hooks(Some(set))).map_err(|_| {
+            format!("'{text}' is not one of auto, tracepoint, kprobe, fexit")
+        }),
+    }
+}
+
+fn mode(text: &str) -> Result<u32, String> {
+    match u32::from_str_radix(text, 8) {
+        Ok(mode) if mode <= 0o777 => Ok(mode),
+        _ => Err(format!("'{text}' is not an octal file mode such as 0660")),
+    }
+}
+
+fn tick(text: &str) -> Result<Duration, String> {
+    let (number, unit) = text.split_at(text.trim_end_matches(char::is_alphabetic).len());
+    let milliseconds = match unit {
+        "ms" => Some(1),
+        "s" => Some(1000),
+        _ => None,
+    };
+    let tick = milliseconds
+        .and_then(|unit| number.parse::<u64>().ok()?.checked_mul(unit))
+        .ok_or_else(|| format!("'{text}' is not a duration such as 500ms or 1s"))?;
+    if !(100..=10_000).contains(&tick) {
+        return Err(format!("{text} is not between 100ms and 10s"));
+    }
+    Ok(Duration::from_millis(tick))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ticks_are_durations_within_bounds() {
+        assert_eq!(tick("1s"), Ok(Duration::from_secs(1)));
+        assert_eq!(tick("250ms"), Ok(Duration::from_millis(250)));
+        for bad in ["", "s", "1", "1m", "99ms", "11s", "1.5s", "-1s", "99999999999999999999s"] {
+            assert!(tick(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        use clap::CommandFactory;
+        Config::command().debug_assert();
+    }
+
+    #[test]
+    fn modes_are_octal() {
+        assert_eq!(mode("0660"), Ok(0o660));
+        for bad in ["", "0888", "1000", "rw"] {
+            assert!(mode(bad).is_err(), "{bad}");
+        }
+    }
+}

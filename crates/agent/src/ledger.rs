@@ -1,0 +1,218 @@
+//! Readings in, frames out. The single owner of what is known; no kernel, no wire, no clock.
+
+use std::collections::HashMap;
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use netmon_bpf::abi::Losses;
+use netmon_bpf::abi::ProcessId;
+use netmon_bpf::abi::Traffic;
+use netmon_bpf::traffic::SocketCounts;
+
+use crate::frame::FlowCount;
+use crate::frame::Frame;
+use crate::frame::Row;
+use crate::frame::TickFacts;
+use crate::process::Facts;
+use crate::rate::KINDS;
+use crate::roster::Moment;
+use crate::roster::Roster;
+
+/// One tick's reading, with facts instead of raw notes.
+#[derive(Debug, Default)]
+pub struct Reading {
+    /// Number of the tick.
+    pub seq: u64,
+    /// End, boot clock, ns.
+    pub time: u64,
+    /// Cumulative counters, in no order.
+    pub processes: Vec<(ProcessId, Traffic)>,
+    /// First seen, renamed, ended.
+    pub news: Vec<Facts>,
+    /// Found to be gone without a mark of their end.
+    pub vanished: Vec<ProcessId>,
+    /// Cumulative.
+    pub unattributed: Traffic,
+    /// Cumulative.
+    pub losses: Losses,
+    /// Cumulative.
+    pub missed_events: u64,
+    /// `None`: not read this time.
+    pub connections: Option<Vec<(ProcessId, SocketCounts)>>,
+}
+
+/// Everything the agent knows.
+#[derive(Debug)]
+pub struct Ledger {
+    roster: Roster,
+    tick: TickFacts,
+    losses: Losses,
+    missed_events: u64,
+    /// How often connections were told, to leave out processes that have none any more.
+    connected: HashMap<ProcessId, SocketCounts>,
+}
+
+impl Ledger {
+    /// An empty one that keeps at most so many exited processes.
+    pub fn new(exited_capacity: usize) -> Self {
+        Ledger {
+            roster: Roster::new(exited_capacity),
+            tick: TickFacts::default(),
+            losses: Losses::default(),
+            missed_events: 0,
+            connected: HashMap::new(),
+        }
+    }
+
+    /// Takes a reading. The first one sets the baseline: totals are known from it, rates are not.
+    pub fn apply(&mut self, reading: Reading) -> Arc<Frame> {
+        let first = self.tick.merged == 0;
+        let length = if first { 0 } else { reading.time.saturating_sub(self.tick.time) };
+        let moment = Moment { time: reading.time, length };
+        self.roster.begin();
+        let mut changed: Vec<ProcessId> = Vec::new();
+        let mut news: Vec<Arc<Facts>> = Vec::new();
+        for facts in reading.news {
+            changed.push(facts.id);
+            news.push(self.roster.learn(facts));
+        }
+        for id in reading.vanished {
+            if let Some(facts) = self.roster.vanished(id, reading.time) {
+                changed.push(id);
+                news.push(facts);
+            }
+        }
+        let mut active = 0;
+        for (id, traffic) in &reading.processes {
+            if self.roster.count(*id, traffic, moment) {
+                changed.push(*id);
+                active += u32::from(!first);
+            }
+        }
+        if let Some(connections) = reading.connections {
+            self.connect(connections.into_iter().collect(), &mut changed);
+        }
+        changed.sort_unstable();
+        changed.dedup();
+        // With the facts of a process come all its numbers: a viewer may see it for the first time.
+        let told_ids: HashSet<ProcessId> = news.iter().map(|facts| facts.id).collect();
+        let told = |id: &ProcessId| told_ids.contains(id);
+        let rows: Vec<Row> =
+            changed.iter().filter_map(|id| self.roster.row(*id, !told(id))).collect();
+        let lost = reading.losses.bytes_lost() > self.losses.bytes_lost()
+            || reading.missed_events > self.missed_events;
+        (self.losses, self.missed_events) = (reading.losses, reading.missed_events);
+        self.tick = TickFacts {
+            seq: reading.seq,
+            time: reading.time,
+            length,
+            flows: self.sum(&rows),
+            unattributed: self.unattributed(&reading.unattributed, first),
+            processes: self.roster.live_count() as u32,
+            active,
+            connections: (!self.connected.is_empty() || self.tick.connections.is_some())
+                .then(|| self.connections()),
+            lower_bound: lost && !first,
+            merged: 1,
+        };
+        let forgotten = self.roster.expire();
+        Arc::new(Frame { tick: self.tick.clone(), news, rows, forgotten })
+    }
+
+    /// The last tick.
+    pub fn tick(&self) -> &TickFacts {
+        &self.tick
+    }
+
+    /// Everyone known, live and exited.
+    pub fn roster(&self) -> &Roster {
+        &self.roster
+    }
+
+    /// Cumulative losses, and events the kernel skipped.
+    pub fn losses(&self) -> (Losses, u64) {
+        (self.losses, self.missed_events)
+    }
+
+    fn connect(
+        &mut self,
+        connections: HashMap<ProcessId, SocketCounts>,
+        changed: &mut Vec<ProcessId>,
+    ) {
+        let live: Vec<ProcessId> = self.roster.live().collect();
+        for id in live {
+            let now = connections.get(&id).copied().unwrap_or_default();
+            if self.roster.connect(id, Some(now)) {
+                changed.push(id);
+            }
+        }
+        for id in self.connected.keys().filter(|id| !connections.contains_key(id)) {
+            if self.roster.connect(*id, Some(SocketCounts::default())) {
+                changed.push(*id);
+            }
+        }
+        self.connected = connections;
+        self.tick.connections = Some(SocketCounts::default());
+    }
+
+    fn connections(&self) -> SocketCounts {
+        self.connected.values().fold(SocketCounts::default(), |sum, one| SocketCounts {
+            tcp: sum.tcp + one.tcp,
+            udp: sum.udp + one.udp,
+        })
+    }
+
+    /// Totals never shrink when an exited process is dropped: they are carried, not summed anew.
+    fn sum(&self, rows: &[Row]) -> Vec<FlowCount> {
+        let mut sums: Vec<FlowCount> = self.tick.flows.clone();
+        for sum in &mut sums {
+            (sum.rx, sum.tx) = (0, 0);
+        }
+        let first = self.tick.merged == 0;
+        for row in rows {
+            let all;
+            // The first tick moves no bytes but has totals.
+            let flows = if first {
+                all = self.roster.row(row.facts.id, false).map(|r| r.flows).unwrap_or_default();
+                &all
+            } else {
+                &row.flows
+            };
+            for flow in flows {
+                let at = sums.iter().position(|sum| sum.kind == flow.kind).unwrap_or_else(|| {
+                    sums.push(FlowCount { kind: flow.kind, ..FlowCount::default() });
+                    sums.len() - 1
+                });
+                sums[at].add(flow, first);
+            }
+        }
+        sums
+    }
+
+    fn unattributed(&self, traffic: &Traffic, first: bool) -> FlowCount {
+        let mut sum = FlowCount::default();
+        for kind in 0..KINDS {
+            sum.rx_total.bytes += traffic.flows[kind * 2].bytes;
+            sum.tx_total.bytes += traffic.flows[kind * 2 + 1].bytes;
+        }
+        if !first {
+            let before = &self.tick.unattributed;
+            sum.rx = sum.rx_total.bytes.saturating_sub(before.rx_total.bytes);
+            sum.tx = sum.tx_total.bytes.saturating_sub(before.tx_total.bytes);
+        }
+        sum
+    }
+}
+
+impl FlowCount {
+    fn add(&mut self, flow: &FlowCount, totals: bool) {
+        self.rx += flow.rx;
+        self.tx += flow.tx;
+        self.rx_total.bytes += if totals { flow.rx_total.bytes } else { flow.rx };
+        self.tx_total.bytes += if totals { flow.tx_total.bytes } else { flow.tx };
+    }
+}
+
+#[cfg(test)]
+#[path = "ledger_tests.rs"]
+pub(crate) mod tests;

@@ -1,0 +1,177 @@
+//! What a process is: what the kernel noted at its first traffic, and what /proc adds.
+
+use std::collections::HashMap;
+use std::fs;
+use std::sync::Arc;
+
+use netmon_bpf::abi::Process;
+use netmon_bpf::abi::ProcessId;
+use netmon_bpf::cgroup::Cgroups;
+
+/// The facts about one process. Text is as wire and screen want it: UTF-8, other bytes as \xNN.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Facts {
+    /// Identity.
+    pub id: ProcessId,
+    /// First traffic, boot clock, ns.
+    pub first_seen: u64,
+    /// Thread-group id of the parent at that moment.
+    pub parent: u32,
+    /// Its name.
+    pub parent_name: String,
+    /// Real user id.
+    pub uid: u32,
+    /// comm of the leader.
+    pub name: String,
+    /// `None`: gone before it could be read.
+    pub exe: Option<String>,
+    /// Command line; empty: not known.
+    pub args: Vec<String>,
+    /// There was more of it.
+    pub args_cut: bool,
+    /// `None`: not known.
+    pub cgroup: Option<Arc<str>>,
+    /// Set once it has ended.
+    pub exit: Option<Exit>,
+}
+
+/// The end of a process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Exit {
+    /// Boot clock, ns.
+    pub time: u64,
+    /// As wait(2) reports it. `None`: the end itself was not seen.
+    pub status: Option<i32>,
+}
+
+/// Turns what the kernel noted into facts. Reads /proc, so it belongs to the collector's thread.
+#[derive(Debug, Default)]
+pub struct Describer {
+    cgroups: Option<Cgroups>,
+    paths: HashMap<u64, Arc<str>>,
+}
+
+/// Machines have some hundreds of cgroups; past this the cache starts over.
+const CACHED_PATHS: usize = 4096;
+
+impl Describer {
+    /// Uses the mounted cgroup v2 tree, if there is one.
+    pub fn new() -> Self {
+        let root = netmon_bpf::support::cgroup_root();
+        Describer { cgroups: root.and_then(|path| Cgroups::open(&path)), paths: HashMap::new() }
+    }
+
+    /// The facts about a process. What needs the process to be alive is left out when it is not.
+    pub fn facts(&mut self, id: ProcessId, process: &Process) -> Facts {
+        let alive = process.exit.is_none() && is_alive(id);
+        let exe = alive.then(|| fs::read_link(format!("/proc/{}/exe", id.pid)).ok()).flatten();
+        let mut args = split_args(&process.args);
+        if args.is_empty() && alive {
+            // The kernel could not read a page that was swapped out.
+            let read = fs::read(format!("/proc/{}/cmdline", id.pid)).unwrap_or_default();
+            args = split_args(&read[..read.len().min(process_args_kept())]);
+        }
+        Facts {
+            id,
+            first_seen: process.first_seen,
+            parent: process.parent,
+            parent_name: escape(&process.parent_name),
+            uid: process.uid,
+            name: escape(&process.name),
+            exe: exe.map(|path| escape(path.as_os_str().as_encoded_bytes())),
+            args,
+            args_cut: process.args_cut,
+            cgroup: self.cgroup(process.cgroup),
+            exit: process.exit.map(|exit| Exit { time: exit.time, status: Some(exit.status) }),
+        }
+    }
+
+    fn cgroup(&mut self, id: u64) -> Option<Arc<str>> {
+        if let Some(path) = self.paths.get(&id) {
+            return Some(Arc::clone(path));
+        }
+        let path: Arc<str> = self.cgroups.as_ref()?.path(id)?.into();
+        if self.paths.len() >= CACHED_PATHS {
+            self.paths.clear();
+        }
+        self.paths.insert(id, Arc::clone(&path));
+        Some(path)
+    }
+}
+
+/// As many bytes of a command line as the kernel side keeps.
+const fn process_args_kept() -> usize {
+    256
+}
+
+fn split_args(bytes: &[u8]) -> Vec<String> {
+    let bytes = bytes.strip_suffix(&[0]).unwrap_or(bytes);
+    if bytes.is_empty() {
+        return Vec::new();
+    }
+    bytes.split(|byte| *byte == 0).map(escape).collect()
+}
+
+/// UTF-8 as it is, every other byte as \xNN.
+fn escape(bytes: &[u8]) -> String {
+    let mut text = String::with_capacity(bytes.len());
+    for chunk in bytes.utf8_chunks() {
+        text.push_str(chunk.valid());
+        for byte in chunk.invalid() {
+            text.push_str(&format!("\\x{byte:02x}"));
+        }
+    }
+    text
+}
+
+/// Whether this very process is there, not another one that got its pid. A zombie leader with
+/// living threads is.
+pub fn is_alive(id: ProcessId) -> bool {
+    let Ok(stat) = fs::read_to_string(format!("/proc/{}/stat", id.pid)) else { return false };
+    start_ticks(&stat) == Some(id.start / (1_000_000_000 / USER_HZ))
+}
+
+/// Clock ticks per second of /proc, the same on every architecture we support (proc(5)).
+const USER_HZ: u64 = 100;
+
+/// Field 22 of /proc/PID/stat. The name before it may hold spaces and parentheses.
+fn start_ticks(stat: &str) -> Option<u64> {
+    stat.rsplit_once(") ")?.1.split(' ').nth(19)?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_start_is_found_behind_any_name() {
+        let rest = (3..=21).map(|n| n.to_string()).collect::<Vec<_>>().join(" ");
+        for name in ["sh", "a b", "x) y (z", ""] {
+            assert_eq!(start_ticks(&format!("7 ({name}) {rest} 4711 0")), Some(4711), "{name}");
+        }
+        for broken in ["", "7 (sh", "7 (sh) R 1"] {
+            assert_eq!(start_ticks(broken), None, "{broken}");
+        }
+    }
+
+    #[test]
+    fn this_process_is_alive_and_one_with_its_pid_but_another_start_is_not() {
+        let pid = std::process::id();
+        let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
+        let start = start_ticks(&stat).unwrap() * 10_000_000;
+        assert!(is_alive(ProcessId { pid, start }));
+        assert!(!is_alive(ProcessId { pid, start: start + 10_000_000 }));
+    }
+
+    #[test]
+    fn names_that_are_not_text_lose_nothing() {
+        let cases: [(&[u8], &str); 4] =
+            [(b"curl", "curl"), (b"a\xffb", "a\\xffb"), ("网络".as_bytes(), "网络"), (b"", "")];
+        for (bytes, expected) in cases {
+            assert_eq!(escape(bytes), expected);
+        }
+        assert_eq!(split_args(b"a\0b c\0"), ["a", "b c"]);
+        assert_eq!(split_args(b"a\0\0b"), ["a", "", "b"], "an empty argument is one");
+        assert!(split_args(b"").is_empty());
+    }
+}

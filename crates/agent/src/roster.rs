@@ -1,0 +1,222 @@
+//! Everyone who has used the network: live, and exited until their retention ends. Pure.
+
+use std::collections::HashMap;
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use netmon_bpf::abi::Flow;
+use netmon_bpf::abi::ProcessId;
+use netmon_bpf::abi::Traffic;
+use netmon_bpf::traffic::SocketCounts;
+
+use crate::frame::FlowCount;
+use crate::frame::Row;
+use crate::frame::LOOPBACK;
+use crate::process::Exit;
+use crate::process::Facts;
+use crate::rate::Peaks;
+use crate::rate::KINDS;
+
+/// The tick that a change belongs to.
+#[derive(Debug, Clone, Copy)]
+pub struct Moment {
+    /// End, boot clock, ns.
+    pub time: u64,
+    /// True length, ns; 0: not known.
+    pub length: u64,
+}
+
+#[derive(Debug)]
+struct Entry {
+    facts: Arc<Facts>,
+    flows: Vec<FlowCount>,
+    connections: Option<SocketCounts>,
+    peaks: Peaks,
+    peaks_with_loopback: Peaks,
+    /// Has had its counters read at least once.
+    counted: bool,
+}
+
+/// All processes with traffic.
+#[derive(Debug)]
+pub struct Roster {
+    entries: HashMap<ProcessId, Entry>,
+    /// Oldest first.
+    exited: VecDeque<ProcessId>,
+    exited_capacity: usize,
+}
+
+impl Roster {
+    /// Keeps at most so many exited processes.
+    pub fn new(exited_capacity: usize) -> Self {
+        Roster { entries: HashMap::new(), exited: VecDeque::new(), exited_capacity }
+    }
+
+    /// A process is new, has another name, or has ended. What was known and is not told again
+    /// stays known.
+    pub fn learn(&mut self, facts: Facts) -> Arc<Facts> {
+        let id = facts.id;
+        let known = self.entries.get(&id).map(|entry| Arc::clone(&entry.facts));
+        let facts = Arc::new(match &known {
+            Some(known) => Facts {
+                exe: facts.exe.or_else(|| known.exe.clone()),
+                cgroup: facts.cgroup.or_else(|| known.cgroup.clone()),
+                exit: known.exit.filter(|exit| exit.status.is_some()).or(facts.exit),
+                ..facts
+            },
+            None => facts,
+        });
+        let was_live = known.is_none_or(|known| known.exit.is_none());
+        if was_live && facts.exit.is_some() {
+            self.exited.push_back(id);
+        }
+        match self.entries.get_mut(&id) {
+            Some(entry) => entry.facts = Arc::clone(&facts),
+            None => {
+                self.entries.insert(id, Entry::new(Arc::clone(&facts)));
+            }
+        }
+        facts
+    }
+
+    /// The end of a process was not seen, but it is gone.
+    pub fn vanished(&mut self, id: ProcessId, time: u64) -> Option<Arc<Facts>> {
+        let facts = self.facts(id)?;
+        if facts.exit.is_some() {
+            return None;
+        }
+        let exit = Some(Exit { time, status: None });
+        Some(self.learn(Facts { exit, ..(*facts).clone() }))
+    }
+
+    /// The cumulative counters of a process. `true` when bytes have moved since the last time.
+    /// Unknown processes are left out: their facts come with the next reading.
+    pub fn count(&mut self, id: ProcessId, traffic: &Traffic, moment: Moment) -> bool {
+        let Some(entry) = self.entries.get_mut(&id) else { return false };
+        entry.count(traffic, moment)
+    }
+
+    /// The open sockets of a process. `true` when their number has changed.
+    pub fn connect(&mut self, id: ProcessId, connections: Option<SocketCounts>) -> bool {
+        match self.entries.get_mut(&id) {
+            Some(entry) if entry.connections != connections => {
+                entry.connections = connections;
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// Ends the tick of every process: nobody has bytes in the next one yet.
+    pub fn begin(&mut self) {
+        for entry in self.entries.values_mut() {
+            for flow in &mut entry.flows {
+                (flow.rx, flow.tx) = (0, 0);
+            }
+        }
+    }
+
+    /// Drops the oldest exited processes beyond the capacity.
+    pub fn expire(&mut self) -> Vec<ProcessId> {
+        let over = self.exited.len().saturating_sub(self.exited_capacity);
+        let dropped: Vec<ProcessId> = self.exited.drain(..over).collect();
+        for id in &dropped {
+            self.entries.remove(id);
+        }
+        dropped
+    }
+
+    /// What is known of a process.
+    pub fn facts(&self, id: ProcessId) -> Option<Arc<Facts>> {
+        self.entries.get(&id).map(|entry| Arc::clone(&entry.facts))
+    }
+
+    /// The numbers of one process; `moved`: only the flows that moved in this tick.
+    pub fn row(&self, id: ProcessId, moved: bool) -> Option<Row> {
+        let entry = self.entries.get(&id)?;
+        let wanted = |flow: &&FlowCount| !moved || flow.rx > 0 || flow.tx > 0;
+        Some(Row {
+            facts: Arc::clone(&entry.facts),
+            flows: entry.flows.iter().filter(wanted).copied().collect(),
+            connections: entry.connections,
+            peaks: entry.peaks,
+            peaks_with_loopback: entry.peaks_with_loopback,
+        })
+    }
+
+    /// All rows, live and exited, in no order.
+    pub fn rows(&self) -> impl Iterator<Item = Row> + '_ {
+        self.entries.keys().filter_map(|id| self.row(*id, false))
+    }
+
+    /// The ids of live processes, in no order.
+    pub fn live(&self) -> impl Iterator<Item = ProcessId> + '_ {
+        self.entries.iter().filter(|(_, e)| e.facts.exit.is_none()).map(|(id, _)| *id)
+    }
+
+    /// Number of live processes.
+    pub fn live_count(&self) -> usize {
+        self.entries.len() - self.exited.len()
+    }
+
+    /// Number of exited processes kept, and the end of the oldest (boot clock, ns).
+    pub fn exited(&self) -> (usize, Option<u64>) {
+        let oldest = self.exited.front().and_then(|id| self.facts(*id)?.exit);
+        (self.exited.len(), oldest.map(|exit| exit.time))
+    }
+}
+
+impl Entry {
+    fn new(facts: Arc<Facts>) -> Self {
+        Entry {
+            facts,
+            flows: Vec::new(),
+            connections: None,
+            peaks: Peaks::default(),
+            peaks_with_loopback: Peaks::default(),
+            counted: false,
+        }
+    }
+
+    fn count(&mut self, traffic: &Traffic, moment: Moment) -> bool {
+        let (mut all, mut external) = ((0u64, 0u64), (0u64, 0u64));
+        for kind in 0..KINDS {
+            let (rx, tx) = (traffic.flows[kind * 2], traffic.flows[kind * 2 + 1]);
+            if rx == Flow::default() && tx == Flow::default() {
+                continue;
+            }
+            let flow = self.flow(kind as u8);
+            // Backwards: these are not the counters we knew. Take them, claim no bytes.
+            flow.rx = rx.bytes.saturating_sub(flow.rx_total.bytes);
+            flow.tx = tx.bytes.saturating_sub(flow.tx_total.bytes);
+            (flow.rx_total, flow.tx_total) = (rx, tx);
+            all = (all.0 + flow.rx, all.1 + flow.tx);
+            if kind as u8 & LOOPBACK == 0 {
+                external = (external.0 + flow.rx, external.1 + flow.tx);
+            }
+        }
+        if !self.counted && moment.length == 0 {
+            // The first reading of an agent: these bytes moved before it looked.
+            for flow in &mut self.flows {
+                (flow.rx, flow.tx) = (0, 0);
+            }
+            self.counted = true;
+            return true;
+        }
+        self.counted = true;
+        self.peaks.observe(external, moment.length, moment.time);
+        self.peaks_with_loopback.observe(all, moment.length, moment.time);
+        all != (0, 0)
+    }
+
+    fn flow(&mut self, kind: u8) -> &mut FlowCount {
+        let index = match self.flows.iter().position(|flow| flow.kind == kind) {
+            Some(index) => index,
+            None => {
+                self.flows.push(FlowCount { kind, ..FlowCount::default() });
+                self.flows.len() - 1
+            }
+        };
+        &mut self.flows[index]
+    }
+}

@@ -1,0 +1,186 @@
+//! Domain to proto. The only file that knows both.
+
+use std::time::SystemTime;
+
+use netmon_api::v1;
+use netmon_bpf::abi::ProcessId;
+
+use crate::clock::Anchor;
+use crate::frame::FlowCount;
+use crate::frame::Frame;
+use crate::frame::Row;
+use crate::frame::TickFacts;
+use crate::frame::LOOPBACK;
+use crate::process::Exit;
+use crate::process::Facts;
+use crate::rate::Peak;
+use crate::rate::Peaks;
+
+/// Rows in one part of a snapshot: stays far below the 4 MiB that clients accept.
+pub const PART: usize = 512;
+
+/// A wall-clock time.
+pub fn timestamp(time: SystemTime) -> prost_types::Timestamp {
+    prost_types::Timestamp::from(time)
+}
+
+/// An update with the rows and news that `wanted` lets through. Processes that end are told to
+/// everyone who could know them.
+pub fn update(frame: &Frame, anchor: &Anchor, wanted: impl Fn(&Facts) -> bool) -> v1::Update {
+    let rows = frame.rows.iter().filter(|row| wanted(&row.facts));
+    let news = frame.news.iter().filter(|facts| wanted(facts));
+    v1::Update {
+        tick: Some(tick(&frame.tick, anchor)),
+        processes: news.map(|facts| process(facts, anchor)).collect(),
+        rows: rows.map(|row| self::row(row, anchor)).collect(),
+        forgotten: frame.forgotten.iter().map(|id| process_id(*id)).collect(),
+    }
+}
+
+/// The parts of a snapshot, at least one.
+pub fn snapshot(
+    about: &TickFacts,
+    rows: &[Row],
+    anchor: &Anchor,
+    wanted: impl Fn(&Facts) -> bool,
+) -> Vec<v1::Snapshot> {
+    let rows: Vec<&Row> = rows.iter().filter(|row| wanted(&row.facts)).collect();
+    let part = |rows: &[&Row]| v1::Snapshot {
+        tick: Some(tick(about, anchor)),
+        processes: rows.iter().map(|row| process(&row.facts, anchor)).collect(),
+        rows: rows.iter().map(|row| self::row(row, anchor)).collect(),
+        last: false,
+    };
+    let mut parts: Vec<v1::Snapshot> = rows.chunks(PART).map(part).collect();
+    if parts.is_empty() {
+        parts.push(part(&[]));
+    }
+    if let Some(last) = parts.last_mut() {
+        last.last = true;
+    }
+    parts
+}
+
+fn process_id(id: ProcessId) -> v1::ProcessId {
+    v1::ProcessId { pid: id.pid, start_ns: id.start }
+}
+
+fn tick(tick: &TickFacts, anchor: &Anchor) -> v1::Tick {
+    v1::Tick {
+        seq: tick.seq,
+        end_time: Some(timestamp(anchor.wall(tick.time))),
+        length_ns: tick.length,
+        flows: tick.flows.iter().map(flow).collect(),
+        unattributed_rx_bytes: tick.unattributed.rx,
+        unattributed_tx_bytes: tick.unattributed.tx,
+        unattributed_rx_bytes_total: tick.unattributed.rx_total.bytes,
+        unattributed_tx_bytes_total: tick.unattributed.tx_total.bytes,
+        processes: tick.processes,
+        processes_active: tick.active,
+        tcp_connections: tick.connections.map(|c| c.tcp),
+        udp_connections: tick.connections.map(|c| c.udp),
+        lower_bound: tick.lower_bound,
+        merged: tick.merged,
+    }
+}
+
+fn flow(flow: &FlowCount) -> v1::Flow {
+    let transport = if flow.kind & 2 == 0 { v1::Transport::Tcp } else { v1::Transport::Udp };
+    let family = if flow.kind & 1 == 0 { v1::Family::Ipv4 } else { v1::Family::Ipv6 };
+    v1::Flow {
+        transport: transport.into(),
+        family: family.into(),
+        loopback: flow.kind & LOOPBACK != 0,
+        rx_bytes: flow.rx,
+        tx_bytes: flow.tx,
+        rx_bytes_total: flow.rx_total.bytes,
+        tx_bytes_total: flow.tx_total.bytes,
+        rx_calls_total: flow.rx_total.calls,
+        tx_calls_total: flow.tx_total.calls,
+    }
+}
+
+fn row(row: &Row, anchor: &Anchor) -> v1::Row {
+    v1::Row {
+        id: Some(process_id(row.facts.id)),
+        flows: row.flows.iter().map(flow).collect(),
+        tcp_connections: row.connections.map(|c| c.tcp),
+        udp_connections: row.connections.map(|c| c.udp),
+        peaks: Some(peaks(&row.peaks, anchor)),
+        peaks_with_loopback: (row.peaks != row.peaks_with_loopback)
+            .then(|| peaks(&row.peaks_with_loopback, anchor)),
+    }
+}
+
+fn peaks(peaks: &Peaks, anchor: &Anchor) -> v1::Peaks {
+    let time = |peak: &Peak| (peak.rate > 0).then(|| timestamp(anchor.wall(peak.time)));
+    v1::Peaks {
+        rx_bytes_per_s: peaks.rx.rate,
+        rx_time: time(&peaks.rx),
+        tx_bytes_per_s: peaks.tx.rate,
+        tx_time: time(&peaks.tx),
+        bytes_per_s: peaks.sum.rate,
+        time: time(&peaks.sum),
+    }
+}
+
+fn process(facts: &Facts, anchor: &Anchor) -> v1::Process {
+    let state = match facts.exit {
+        None => v1::ProcessState::Live,
+        Some(_) => v1::ProcessState::Exited,
+    };
+    v1::Process {
+        id: Some(process_id(facts.id)),
+        state: state.into(),
+        start_time: Some(timestamp(anchor.wall(facts.id.start))),
+        first_seen_time: Some(timestamp(anchor.wall(facts.first_seen))),
+        parent_pid: Some(facts.parent),
+        parent_name: Some(facts.parent_name.clone()),
+        uid: facts.uid,
+        name: facts.name.clone(),
+        exe: facts.exe.clone(),
+        args: facts.args.clone(),
+        args_cut: facts.args_cut,
+        cgroup: facts.cgroup.as_deref().map(str::to_owned),
+        exit: facts.exit.map(|end| exit(end, anchor)),
+    }
+}
+
+/// wait(2): the low seven bits are the signal, 0 when it ended by itself; the second byte is the
+/// exit code.
+fn exit(exit: Exit, anchor: &Anchor) -> v1::Exit {
+    let signal = exit.status.map(|status| status & 0x7f);
+    v1::Exit {
+        time: Some(timestamp(anchor.wall(exit.time))),
+        code: exit.status.filter(|_| signal == Some(0)).map(|status| (status >> 8) & 0xff),
+        signal: signal.filter(|signal| *signal != 0),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn exit_codes_and_signals_are_told_apart() {
+        let anchor = Anchor::now();
+        let cases = [
+            (Some(0), (Some(0), None)),
+            (Some(7 << 8), (Some(7), None)),
+            (Some(9), (None, Some(9))),
+            (Some(11 | 0x80), (None, Some(11))),
+            (None, (None, None)),
+        ];
+        for (status, expected) in cases {
+            let exit = exit(Exit { time: 1, status }, &anchor);
+            assert_eq!((exit.code, exit.signal), expected, "{status:?}");
+        }
+    }
+
+    #[test]
+    fn a_snapshot_of_nobody_has_one_part_and_it_is_the_last() {
+        let parts = snapshot(&TickFacts::default(), &[], &Anchor::now(), |_| true);
+        assert_eq!(parts.len(), 1);
+        assert!(parts[0].last);
+    }
+}
