@@ -19,7 +19,6 @@ pub fn check(options: Options) -> anyhow::Result<()> {
     let outcome = print(&Options { directory: directory.clone(), fresh: false, ..options });
     if directory.exists() {
         Probe::unpin(&directory)?;
-        std::fs::remove_dir(&directory)?;
     }
     match outcome {
         Err(error) if broken_pipe(&error) => Ok(()),

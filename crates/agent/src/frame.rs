@@ -83,7 +83,9 @@ pub struct Frame {
 }
 
 impl Frame {
-    /// Two successive stretches as one: bytes add up, totals and facts are the later ones.
+    /// Two successive stretches as one: bytes add up, totals and facts are the later ones. A
+    /// process that was forgotten on the way keeps its bytes: whoever applies the frame takes the
+    /// rows first.
     pub fn merge(&self, later: &Frame) -> Frame {
         let mut rows: BTreeMap<ProcessId, Row> =
             self.rows.iter().map(|row| (row.facts.id, row.clone())).collect();
@@ -98,14 +100,10 @@ impl Frame {
                 }
             }
         }
-        for id in &later.forgotten {
-            rows.remove(id);
-        }
         let mut news: BTreeMap<ProcessId, Arc<Facts>> = BTreeMap::new();
         for facts in self.news.iter().chain(&later.news) {
             news.insert(facts.id, Arc::clone(facts));
         }
-        news.retain(|id, _| !later.forgotten.contains(id));
         Frame {
             tick: self.tick.merge(&later.tick),
             news: news.into_values().collect(),
@@ -118,7 +116,11 @@ impl Frame {
 impl TickFacts {
     fn merge(&self, later: &TickFacts) -> TickFacts {
         TickFacts {
-            length: self.length.saturating_add(later.length),
+            // An unknown length makes the whole unknown.
+            length: match (self.length, later.length) {
+                (0, _) | (_, 0) => 0,
+                (earlier, later) => earlier.saturating_add(later),
+            },
             flows: merge_flows(&self.flows, &later.flows),
             unattributed: FlowCount {
                 rx: self.unattributed.rx.saturating_add(later.unattributed.rx),

@@ -16,6 +16,7 @@ use tonic::Status;
 
 use crate::clock::Anchor;
 use crate::frame::Frame;
+use crate::frame::TickFacts;
 use crate::hub::Hub;
 use crate::hub::Seat;
 use crate::selection::Selection;
@@ -82,7 +83,7 @@ impl NetmonService for Service {
         let anchor = Anchor::now();
         let missed = request.since_seq.and_then(|since| {
             let same = request.since_instance_id.as_deref() == Some(self.about.instance_id());
-            missed(since, same, snapshot.tick.seq, self.about.handover(), &anchor)
+            missed(since, same, &snapshot.tick, self.about.handover(), &anchor)
         });
         let wanted = |facts: &_| selection.matches(facts);
         let parts = wire::snapshot(&snapshot.tick, &snapshot.rows, &anchor, wanted);
@@ -142,11 +143,11 @@ fn lag(frame: &Frame, anchor: &Anchor) -> Option<v1::Gap> {
 fn missed(
     since: u64,
     same_instance: bool,
-    now: u64,
+    now: &TickFacts,
     left: Handover,
     anchor: &Anchor,
 ) -> Option<v1::Gap> {
-    if same_instance && now <= since {
+    if same_instance && now.seq <= since {
         return None;
     }
     // The agent before left its last tick only if its counters are still there.
@@ -155,9 +156,9 @@ fn missed(
     let stopped = (!same_instance && kept).then(|| wire::timestamp(anchor.wall(left.time)));
     Some(v1::Gap {
         from_seq: since.saturating_add(1),
-        to_seq: now,
+        to_seq: now.seq,
         from_time: stopped,
-        to_time: None,
+        to_time: Some(wire::timestamp(anchor.wall(now.time))),
         reason: reason.into(),
         counters_kept: kept,
     })
@@ -170,7 +171,8 @@ mod tests {
     #[test]
     fn a_client_that_comes_back_is_told_what_it_missed() {
         let left = Handover { seq: 50, time: 1, restarts: 1 };
-        let gap = |since, same| missed(since, same, 60, left, &Anchor::now());
+        let now = TickFacts { seq: 60, ..TickFacts::default() };
+        let gap = |since, same| missed(since, same, &now, left, &Anchor::now());
         assert_eq!(gap(60, true), None, "nothing");
         let lag = gap(57, true).unwrap();
         assert_eq!((lag.from_seq, lag.to_seq, lag.counters_kept), (58, 60, true));

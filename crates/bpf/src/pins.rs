@@ -166,11 +166,20 @@ impl PinDirectory {
     ///
     /// # Errors
     /// When a file cannot be removed.
-    pub fn remove_all(&self) -> Result<()> {
+    pub fn empty(&self) -> Result<()> {
         for name in names(&self.root)? {
             remove(&self.root.join(name))?;
         }
         Ok(())
+    }
+
+    /// Removes the directory with all that is in it.
+    ///
+    /// # Errors
+    /// As [`PinDirectory::empty`].
+    pub fn remove(self) -> Result<()> {
+        self.empty()?;
+        remove(&self.root)
     }
 
     /// The pinned links of one generation: program names, in no order.

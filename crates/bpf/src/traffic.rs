@@ -134,7 +134,7 @@ impl Probe {
     pub fn start(options: &Options) -> Result<Probe> {
         let pins = PinDirectory::lock(&options.directory)?;
         if options.fresh {
-            pins.remove_all()?;
+            pins.empty()?;
         }
         let adopted = pins.exists()?;
         let (maps, programs, seeder, created) = if adopted {
@@ -177,7 +177,7 @@ impl Probe {
     /// # Errors
     /// As [`PinDirectory::lock`]; also when another agent holds the pins.
     pub fn unpin(directory: &std::path::Path) -> Result<()> {
-        PinDirectory::lock(directory)?.remove_all()
+        PinDirectory::lock(directory)?.remove()
     }
 
     /// Which set counts.

@@ -38,7 +38,6 @@ impl Drop for Pins {
     fn drop(&mut self) {
         if self.0.exists() {
             Probe::unpin(&self.0).expect("remove the test's pins");
-            std::fs::remove_dir(&self.0).expect("remove the test's directory");
         }
     }
 }

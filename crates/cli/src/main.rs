@@ -1,1 +1,80 @@
-fn main() {}
+//! netmon: who uses the network, process by process.
+#![deny(unsafe_code)]
+
+mod args;
+mod failure;
+mod filter;
+mod log;
+mod manual;
+mod outcome;
+mod output;
+mod processes;
+mod rate;
+mod row;
+mod session;
+mod status;
+mod target;
+mod tell;
+mod text;
+mod units;
+mod watch;
+
+use std::future::Future;
+use std::io::IsTerminal as _;
+use std::io::Write as _;
+use std::process::ExitCode;
+
+use clap::CommandFactory as _;
+use clap::Parser as _;
+
+use self::args::Cli;
+use self::args::Command;
+use self::failure::Failure;
+use self::outcome::Outcome;
+
+fn main() -> ExitCode {
+    let Cli { global, command } = Cli::parse();
+    let command = match command {
+        Some(command) => command,
+        None if std::io::stdin().is_terminal() && std::io::stdout().is_terminal() => {
+            Command::Top(Box::default())
+        }
+        None => {
+            let _ = write!(std::io::stderr(), "{}", Cli::command().render_help());
+            return ExitCode::from(2);
+        }
+    };
+    let result = log::start(&global, &command).and_then(|()| match command {
+        Command::Top(args) if args.batch => block_on(watch::run(&args.batch(), &global)),
+        Command::Top(args) => {
+            failure::terminal::check().and_then(|()| block_on(watch::run(&args.batch(), &global)))
+        }
+        Command::Watch(args) => block_on(watch::run(&args, &global)),
+        Command::Processes(args) => block_on(processes::run(*args, &global)),
+        Command::Status(args) => block_on(status::run(&args, &global)),
+        Command::Completions(args) => block_on(manual::completions(&args)),
+        Command::Man(args) => block_on(manual::man(&args)),
+        Command::Version => block_on(manual::version(&global)),
+    });
+    match result {
+        Ok(outcome) => ExitCode::from(outcome.exit_code()),
+        Err(failure) => {
+            let _ = writeln!(std::io::stderr(), "netmon: {failure}");
+            ExitCode::from(failure.exit_code())
+        }
+    }
+}
+
+fn block_on(command: impl Future<Output = Result<Outcome, Failure>>) -> Result<Outcome, Failure> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build();
+    let runtime = runtime.map_err(|source| Failure::File {
+        what: "cannot start".to_owned(),
+        source,
+    })?;
+    let result = runtime.block_on(command);
+    // A write to a reader that never reads must not keep the program.
+    runtime.shutdown_background();
+    result
+}

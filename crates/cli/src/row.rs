@@ -1,7 +1,11 @@
 //! What the client knows about processes and their traffic, in its own types.
 //!
 //! `session` turns messages of the agent into these; `output` and `top` only read them. Rates are
-//! not stored: [`Rate`] divides a tick's bytes by its true length where they are shown.
+//! not stored: [`rate`](crate::rate) divides a tick's bytes by its true length where they are
+//! shown.
+
+pub mod decode;
+pub mod scope;
 
 use std::time::Duration;
 

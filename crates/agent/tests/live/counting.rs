@@ -1,0 +1,195 @@
+//! Bytes on real traffic.
+
+use std::fs;
+use std::process::Stdio;
+use std::time::Duration;
+
+use serde_json::Value;
+
+use crate::network::Network;
+use crate::stage::piped;
+use crate::stage::ready;
+use crate::stage::Lines;
+use crate::stage::Stage;
+
+#[test]
+fn every_case_of_the_selftest_is_exact() {
+    if !ready() {
+        return;
+    }
+    let stage = Stage::with_agent("selftest");
+    let output = stage.run(&["selftest"]);
+    let text = String::from_utf8_lossy(&output.stdout);
+    println!("{text}");
+    assert!(
+        output.status.success(),
+        "{text}\n{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+}
+
+/// A server on one host and a file on its disk; the port it listens on.
+fn serve_file(stage: &mut Stage, network: &Network, size: usize) -> String {
+    let directory = stage.directory.path().join("files");
+    fs::create_dir(&directory).unwrap();
+    fs::write(directory.join("file"), vec![b'x'; size]).unwrap();
+    let mut server = network.on(0, "python3");
+    server.args([
+        "-m",
+        "http.server",
+        "--bind",
+        Network::HOSTS[0],
+        "8000",
+        "--directory",
+    ]);
+    server
+        .arg(&directory)
+        .stderr(Stdio::null())
+        .stdout(Stdio::null());
+    stage.keep(server.spawn().unwrap());
+    for _ in 0..100 {
+        let mut probe = network.on(1, "python3");
+        let connect = format!(
+            "import socket; socket.create_connection(('{}', 8000))",
+            Network::HOSTS[0]
+        );
+        if probe
+            .args(["-c", &connect])
+            .stderr(Stdio::null())
+            .status()
+            .unwrap()
+            .success()
+        {
+            return format!("http://{}:8000/file", Network::HOSTS[0]);
+        }
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    panic!("the server does not listen");
+}
+
+/// What curl says it moved: body and headers received, request sent.
+fn moved(output: &[u8]) -> (u64, u64) {
+    let text = String::from_utf8_lossy(output);
+    let numbers: Vec<u64> = text
+        .split_whitespace()
+        .map(|n| n.parse().unwrap())
+        .collect();
+    (numbers[0] + numbers[1], numbers[2])
+}
+
+const REPORT: &str = "%{size_download} %{size_header} %{size_request}";
+
+#[test]
+fn a_transfer_between_two_hosts_is_exact_for_an_unprivileged_viewer() {
+    if !ready() {
+        return;
+    }
+    let mut stage = Stage::with_agent("transfer");
+    let network = Network::new("transfer");
+    let url = serve_file(&mut stage, &network, 7_000_003);
+    let mut viewer = std::process::Command::new("setpriv");
+    viewer.args(["--reuid", "nobody", "--regid", "nogroup", "--clear-groups"]);
+    viewer
+        .arg(crate::stage::binary("netmon"))
+        .arg("--socket")
+        .arg(stage.socket());
+    let mut viewer = piped(viewer.args(["watch", "-j", "--name", "curl", "--state", "all"]));
+    let lines = Lines::of(&mut viewer);
+    stage.keep(viewer);
+    lines.next("sample");
+
+    let curl = network
+        .on(1, "curl")
+        .args(["-s", "-o", "/dev/null", "-w", REPORT, &url])
+        .output()
+        .unwrap();
+    let (rx, tx) = moved(&curl.stdout);
+    let row = loop {
+        let sample = lines.next("sample");
+        let rows = sample["rows"].as_array().unwrap().clone();
+        if let Some(row) = rows.into_iter().find(|row| row["state"] == "exited") {
+            break row;
+        }
+    };
+    assert_eq!(
+        (&row["rx_bytes_total"], &row["tx_bytes_total"]),
+        (&Value::from(rx), &Value::from(tx))
+    );
+    assert_eq!(row["by_proto"]["tcp4"]["rx_bytes_total"], rx);
+    assert_eq!(row["loopback_rx_bytes_total"], 0);
+    assert_eq!(row["exit_code"], 0);
+    assert!(rx > 7_000_003);
+}
+
+#[test]
+fn loopback_is_left_out_unless_asked_for() {
+    if !ready() {
+        return;
+    }
+    let stage = Stage::with_agent("loopback");
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let mut client = std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+    std::io::Write::write_all(&mut client, &[1; 4321]).unwrap();
+    let row = stage.row(std::process::id(), "live");
+    assert_eq!(row["tx_bytes_total"], 4321);
+    let pid = std::process::id().to_string();
+    let without = stage.json(&["processes", "-p", &pid, "--state", "all", "-f", "json"]);
+    for row in without["rows"].as_array().unwrap() {
+        assert_eq!(row["tx_bytes_total"], 0, "{row}");
+    }
+}
+
+#[test]
+fn an_agent_killed_in_the_middle_of_a_transfer_loses_nothing() {
+    if !ready() {
+        return;
+    }
+    let mut stage = Stage::with_agent("kill");
+    let network = Network::new("kill");
+    let url = serve_file(&mut stage, &network, 9_000_011);
+    let mut viewer = piped(
+        stage
+            .client()
+            .args(["watch", "-j", "--name", "curl", "--state", "all"]),
+    );
+    let lines = Lines::of(&mut viewer);
+    stage.keep(viewer);
+    lines.next("sample");
+    let mut curl = network.on(1, "curl");
+    // About seven seconds.
+    let curl = curl.args([
+        "-s",
+        "-o",
+        "/dev/null",
+        "--limit-rate",
+        "1300k",
+        "-w",
+        REPORT,
+        &url,
+    ]);
+    let curl = curl.stdout(Stdio::piped()).spawn().unwrap();
+    let pid = curl.id();
+    while stage.row(pid, "live")["rx_bytes_total"].as_u64().unwrap() == 0 {
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    stage.signal("-KILL");
+    assert_eq!(stage.wait(), None);
+    std::thread::sleep(Duration::from_secs(5));
+    stage.start(&[]);
+
+    let gap = lines.next("gap");
+    assert_eq!(
+        (&gap["reason"], &gap["counters_kept"]),
+        (&Value::from("agent_restart"), &Value::from(true))
+    );
+    let missing = gap["to_seq"].as_u64().unwrap() - gap["from_seq"].as_u64().unwrap() + 1;
+    // Five ticks without an agent, and those until the viewer tried again.
+    assert!((5..=15).contains(&missing), "{gap}");
+    let (rx, tx) = moved(&curl.wait_with_output().unwrap().stdout);
+    let row = stage.row(pid, "exited");
+    assert_eq!(
+        (&row["rx_bytes_total"], &row["tx_bytes_total"]),
+        (&Value::from(rx), &Value::from(tx))
+    );
+    assert!(rx > 9_000_011);
+}

@@ -1,0 +1,61 @@
+//! Two hosts on one machine: network namespaces joined by a veth pair.
+
+use std::process::Command;
+
+pub struct Network {
+    names: [String; 2],
+}
+
+impl Network {
+    /// The addresses of the two hosts.
+    pub const HOSTS: [&'static str; 2] = ["10.198.51.1", "10.198.51.2"];
+
+    pub fn new(name: &str) -> Network {
+        let names = ["a", "b"].map(|side| format!("netmon-{name}-{}-{side}", std::process::id()));
+        let network = Network { names };
+        for name in &network.names {
+            ip(&["netns", "add", name]);
+        }
+        let [a, b] = &network.names;
+        ip(&[
+            "-n", a, "link", "add", "veth0", "type", "veth", "peer", "name", "veth0", "netns", b,
+        ]);
+        for (name, host) in network.names.iter().zip(Network::HOSTS) {
+            ip(&[
+                "-n",
+                name,
+                "addr",
+                "add",
+                &format!("{host}/24"),
+                "dev",
+                "veth0",
+            ]);
+            ip(&["-n", name, "link", "set", "veth0", "up"]);
+            ip(&["-n", name, "link", "set", "lo", "up"]);
+        }
+        network
+    }
+
+    /// A command that will run on host 0 or 1. `ip netns exec` becomes it, so the pid is its own.
+    pub fn on(&self, host: usize, program: &str) -> Command {
+        let mut command = Command::new("ip");
+        command.args(["netns", "exec", &self.names[host], program]);
+        command
+    }
+}
+
+impl Drop for Network {
+    fn drop(&mut self) {
+        for name in &self.names {
+            let _ = Command::new("ip").args(["netns", "del", name]).status();
+        }
+    }
+}
+
+fn ip(arguments: &[&str]) {
+    let done = Command::new("ip")
+        .args(arguments)
+        .status()
+        .expect("the command ip (iproute2)");
+    assert!(done.success(), "ip {arguments:?}");
+}

@@ -1,0 +1,1 @@
+../../src/watch.rs

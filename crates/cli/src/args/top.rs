@@ -1,0 +1,113 @@
+//! Options of `top`.
+
+use std::time::Duration;
+
+use clap::Args;
+use clap::ValueEnum;
+
+use super::selection::SelectionArgs;
+use super::shaping::ShapingArgs;
+use super::shaping::SortArg;
+use super::watch::WatchArgs;
+use crate::units::span;
+
+/// Options of `top`.
+#[derive(Debug, Default, Args)]
+#[command(after_help = "\
+Examples:
+  netmon top
+  netmon top -u www-data --sort tx
+  netmon top --view chart --interval 5s")]
+pub struct TopArgs {
+    /// Step of the screen, a multiple of the agent's tick [default: 1s]
+    #[arg(long, value_name = "DUR", value_parser = span::parse_positive)]
+    pub interval: Option<Duration>,
+    /// First view
+    #[arg(long, value_name = "VIEW", default_value = "live")]
+    pub view: ViewChoice,
+    /// Order of the rows: any column, with :asc or :desc [default: rate]
+    #[arg(long, value_name = "KEY")]
+    pub sort: Option<SortArg>,
+    /// Colours
+    #[arg(long, value_name = "THEME", default_value = "auto")]
+    pub theme: ThemeChoice,
+    /// Characters for lines and bars
+    #[arg(long, value_name = "SET", default_value = "auto")]
+    pub charset: CharsetChoice,
+    /// Leave the mouse to the terminal
+    #[arg(long)]
+    pub no_mouse: bool,
+    /// Print tables instead of a screen: the same as netmon watch -f table
+    #[arg(short, long)]
+    pub batch: bool,
+    /// With --batch: stop after this many tables; 0: endless
+    #[arg(
+        short = 'n',
+        long,
+        value_name = "N",
+        default_value_t = 0,
+        requires = "batch"
+    )]
+    pub count: u64,
+    /// Which processes.
+    #[command(flatten)]
+    pub selection: SelectionArgs,
+}
+
+impl TopArgs {
+    /// The same as a command that needs no screen (`--batch`).
+    pub fn batch(self) -> WatchArgs {
+        WatchArgs {
+            interval: self.interval,
+            count: self.count,
+            selection: self.selection,
+            shaping: ShapingArgs {
+                sort: self.sort.unwrap_or_default(),
+                ..ShapingArgs::default()
+            },
+            ..WatchArgs::default()
+        }
+    }
+}
+
+/// First view.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub enum ViewChoice {
+    /// Processes that run
+    #[default]
+    Live,
+    /// Processes that have ended
+    Exited,
+    /// The agent
+    Agent,
+    /// The waveform alone
+    Chart,
+}
+
+/// Colours.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub enum ThemeChoice {
+    /// Dark, or mono without colours
+    #[default]
+    Auto,
+    /// For a dark background
+    Dark,
+    /// For a light background
+    Light,
+    /// No colours
+    Mono,
+    /// Bold, nothing dimmed
+    Contrast,
+}
+
+/// Characters for lines and bars.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub enum CharsetChoice {
+    /// What the terminal can show
+    #[default]
+    Auto,
+    /// Lines and blocks
+    Unicode,
+    /// ASCII only
+    Ascii,
+}

@@ -1,0 +1,145 @@
+//! One process as a JSON object.
+
+use serde::Serialize;
+
+use super::clean;
+use super::seconds;
+use super::CommandLines;
+use crate::output::cells;
+use crate::output::line::Line;
+use crate::output::numbers::Known;
+use crate::output::value::Value;
+use crate::row::Counter;
+use crate::row::Family;
+use crate::row::Loopback;
+use crate::row::Scope;
+use crate::row::Transport;
+use crate::units::time::iso;
+
+/// One process.
+#[derive(Debug, Serialize)]
+pub struct RowRecord {
+    id: String,
+    pid: u32,
+    ppid: Option<u32>,
+    start_time: String,
+    state: &'static str,
+    end_time: Option<String>,
+    exit_code: Option<i32>,
+    exit_signal: Option<i32>,
+    name: String,
+    exe: Option<String>,
+    cmdline: Option<String>,
+    uid: u32,
+    user: Option<String>,
+    unit: Option<String>,
+    cgroup: Option<String>,
+    container_id: Option<String>,
+    container_name: Option<String>,
+    runtime_s: f64,
+    rx_bytes: Option<u64>,
+    tx_bytes: Option<u64>,
+    rx_bytes_per_s: Option<u64>,
+    tx_bytes_per_s: Option<u64>,
+    rx_bytes_total: Option<u64>,
+    tx_bytes_total: Option<u64>,
+    rx_peak_bytes_per_s: Option<u64>,
+    tx_peak_bytes_per_s: Option<u64>,
+    peak_time: Option<String>,
+    conns_tcp: Option<u32>,
+    conns_udp: Option<u32>,
+    by_proto: ByProto,
+    loopback_rx_bytes_total: Option<u64>,
+    loopback_tx_bytes_total: Option<u64>,
+    lower_bound: bool,
+}
+
+#[derive(Debug, Serialize)]
+struct ByProto {
+    tcp4: Cell,
+    tcp6: Cell,
+    udp4: Cell,
+    udp6: Cell,
+}
+
+#[derive(Debug, Serialize)]
+struct Cell {
+    rx_bytes: Option<u64>,
+    tx_bytes: Option<u64>,
+    rx_bytes_total: Option<u64>,
+    tx_bytes_total: Option<u64>,
+}
+
+/// The record of one process.
+pub fn row(line: &Line<'_>, command_lines: CommandLines) -> RowRecord {
+    let facts = &line.row.facts;
+    let known = line.known;
+    let exit = facts.exit.filter(|_| known.exit);
+    let peaks = line.row.peaks(line.scope).filter(|_| known.rx && known.tx);
+    let loopback = line.row.flows.sum(Scope {
+        loopback: Loopback::Only,
+        ..Scope::default()
+    });
+    let command_line = match cells::command_line(&facts.args) {
+        Value::Text(text) if command_lines == CommandLines::Shown => Some(clean(&text)),
+        _ => None,
+    };
+    RowRecord {
+        id: cells::id(line),
+        pid: facts.id.pid,
+        ppid: facts.parent_pid,
+        start_time: iso(facts.start_time),
+        state: cells::state(line),
+        end_time: facts.exit.map(|exit| iso(exit.time)),
+        exit_code: exit.and_then(|exit| exit.code),
+        exit_signal: exit.and_then(|exit| exit.signal),
+        name: clean(&facts.name),
+        exe: facts.exe.as_deref().map(clean),
+        cmdline: command_line,
+        uid: facts.uid,
+        user: facts.user.as_deref().map(clean),
+        unit: None,
+        cgroup: facts.cgroup.as_deref().map(clean),
+        container_id: None,
+        container_name: None,
+        runtime_s: seconds(cells::runtime(line).as_secs_f64()),
+        rx_bytes: line.numbers.rx,
+        tx_bytes: line.numbers.tx,
+        rx_bytes_per_s: line.numbers.rx_rate,
+        tx_bytes_per_s: line.numbers.tx_rate,
+        rx_bytes_total: line.numbers.rx_total,
+        tx_bytes_total: line.numbers.tx_total,
+        rx_peak_bytes_per_s: peaks.map(|peaks| peaks.rx_per_s),
+        tx_peak_bytes_per_s: peaks.map(|peaks| peaks.tx_per_s),
+        peak_time: peaks.and_then(|peaks| peaks.time).map(iso),
+        conns_tcp: line.row.tcp_connections.filter(|_| known.connections),
+        conns_udp: line.row.udp_connections.filter(|_| known.connections),
+        by_proto: by_proto(line),
+        loopback_rx_bytes_total: known.loopback_rx.then_some(loopback.total.rx),
+        loopback_tx_bytes_total: known.loopback_tx.then_some(loopback.total.tx),
+        lower_bound: line.sample.lower_bound,
+    }
+}
+
+fn by_proto(line: &Line<'_>) -> ByProto {
+    let cell = |transport, family| {
+        let counter = line.row.flows.cell(transport, family, line.scope.loopback);
+        cell(counter, line.known, transport, family)
+    };
+    ByProto {
+        tcp4: cell(Transport::Tcp, Family::V4),
+        tcp6: cell(Transport::Tcp, Family::V6),
+        udp4: cell(Transport::Udp, Family::V4),
+        udp6: cell(Transport::Udp, Family::V6),
+    }
+}
+
+fn cell(counter: Counter, known: Known, transport: Transport, family: Family) -> Cell {
+    let (rx, tx) = known.cells[transport as usize][family as usize];
+    Cell {
+        rx_bytes: rx.then_some(counter.tick.rx),
+        tx_bytes: tx.then_some(counter.tick.tx),
+        rx_bytes_total: rx.then_some(counter.total.rx),
+        tx_bytes_total: tx.then_some(counter.total.tx),
+    }
+}

@@ -1,0 +1,303 @@
+//! Tables for people: columns that fit the terminal, or all of them.
+
+use std::fmt::Write as _;
+
+use super::block::Block;
+use super::block::Reach;
+use super::block::Sum;
+use super::cells;
+use super::columns;
+use super::columns::Align;
+use super::columns::Column;
+use super::fit;
+use super::fit::Layout;
+use super::line::Line;
+use super::numbers::Numbers;
+use super::value::Style;
+use super::value::Value;
+use super::Events;
+use super::Header;
+use super::Pace;
+use super::Printer;
+use crate::text;
+
+/// The columns of `wide`.
+pub static WIDE: &[&str] = &[
+    "pid",
+    "ppid",
+    "user",
+    "name",
+    "unit",
+    "container",
+    "conns_tcp",
+    "conns_udp",
+    "rx",
+    "tx",
+    "share",
+    "peak_rx",
+    "peak_tx",
+    "rx_total",
+    "tx_total",
+    "total",
+    "age",
+    "state",
+];
+
+/// Prints tables.
+#[derive(Debug)]
+pub struct Table {
+    /// Which columns.
+    pub columns: Columns,
+    /// Whether a row of totals follows.
+    pub totals: Totals,
+    /// How values are written.
+    pub style: Style,
+    /// Whether each table is headed by its time.
+    pub pace: Pace,
+    /// Whether the columns are named.
+    pub header: Header,
+    /// Whether ends of processes are printed.
+    pub events: Events,
+    /// What the COMMAND column holds.
+    pub command: Command,
+}
+
+/// Which columns.
+#[derive(Debug)]
+pub enum Columns {
+    /// As many of these as fit.
+    Fitting {
+        /// Names and priorities.
+        usual: &'static Layout,
+        /// Cells.
+        width: usize,
+    },
+    /// Exactly these, as wide as they need to be.
+    Chosen(Vec<&'static Column>),
+}
+
+/// Whether a row of totals follows the rows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Totals {
+    /// Yes.
+    Always,
+    /// No.
+    Never,
+}
+
+/// What the COMMAND column holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Command {
+    /// The name.
+    Name,
+    /// The command line, where it fits the table.
+    Line,
+}
+
+impl Printer for Table {
+    fn sample(&mut self, block: &Block<'_>, out: &mut String) {
+        if self.pace == Pace::Stream {
+            self.heading(block, out);
+        }
+        let columns = match &self.columns {
+            Columns::Fitting { usual, width } => fit::fitting(usual, *width),
+            Columns::Chosen(columns) => columns.clone(),
+        };
+        let mut rows: Vec<Vec<String>> = Vec::with_capacity(block.lines.len() + 3);
+        if self.header == Header::Shown {
+            rows.push(
+                columns
+                    .iter()
+                    .map(|column| column.header.to_owned())
+                    .collect(),
+            );
+        }
+        for line in &block.lines {
+            rows.push(
+                columns
+                    .iter()
+                    .map(|column| self.cell(column, line))
+                    .collect(),
+            );
+        }
+        if self.totals == Totals::Always {
+            rows.extend(self.sums(block, &columns));
+        }
+        let widths = self.widths(&columns, &rows);
+        for row in &rows {
+            self.row(&columns, &widths, row, out);
+        }
+    }
+
+    fn exit(&mut self, line: &Line<'_>, out: &mut String) {
+        if self.events == Events::Usual {
+            return;
+        }
+        let value = |id| match columns::find(id) {
+            Ok(column) => (column.value)(line).human(&self.style),
+            Err(_) => String::new(),
+        };
+        // Writing to a String cannot fail.
+        let _ = writeln!(
+            out,
+            "-- {} {} ended at {} after {}, exit {}: RX {}, TX {} --",
+            value("pid"),
+            value("name"),
+            value("ended"),
+            value("ran"),
+            value("exit"),
+            value("rx_total"),
+            value("tx_total"),
+        );
+    }
+}
+
+impl Table {
+    fn heading(&self, block: &Block<'_>, out: &mut String) {
+        let time = self.style.time.date_time(block.sample.time);
+        let length = match block.sample.length {
+            Some(length) => format!("{:.3} s", length.as_secs_f64()),
+            None => "n/a".to_owned(),
+        };
+        let _ = writeln!(out, "--- {time} ({length}) ---");
+    }
+
+    fn cell(&self, column: &Column, line: &Line<'_>) -> String {
+        let fitting = matches!(self.columns, Columns::Fitting { .. });
+        if column.id == "name" && fitting && self.command == Command::Line {
+            let command = cells::command_line(&line.row.facts.args);
+            if command != Value::Unknown {
+                return command.human(&self.style);
+            }
+        }
+        (column.value)(line).human(&self.style)
+    }
+
+    fn sums(&self, block: &Block<'_>, columns: &[&Column]) -> Vec<Vec<String>> {
+        let lower = block.sample.lower_bound;
+        let whole = block.machine.numbers;
+        let total = block.total();
+        let mut rows = Vec::new();
+        let unattributed = block.unattributed.filter(|numbers| {
+            block.reach == Reach::Machine && numbers.total().is_some_and(|bytes| bytes > 0)
+        });
+        if let Some(numbers) = unattributed {
+            rows.push(self.sum_row(columns, |column| match column.id {
+                "name" => Value::Text("(unattributed)".to_owned()),
+                id => of_numbers(id, &numbers, &whole, lower),
+            }));
+        }
+        let has = |id| columns.iter().any(|column| column.id == id);
+        let label = if has("user") { "user" } else { "pid" };
+        rows.push(self.sum_row(columns, |column| match column.id {
+            id if id == label => Value::Text("TOTAL".to_owned()),
+            "name" if has(label) => Value::Text(extent(block)),
+            "name" => Value::Text(format!("TOTAL {}", extent(block))),
+            id => of_sum(id, total, &whole, lower),
+        }));
+        rows
+    }
+
+    fn sum_row(&self, columns: &[&Column], value: impl Fn(&Column) -> Value) -> Vec<String> {
+        columns
+            .iter()
+            .map(|column| value(column).human(&self.style))
+            .collect()
+    }
+
+    fn widths(&self, columns: &[&Column], rows: &[Vec<String>]) -> Vec<usize> {
+        let needed = |index: usize| rows.iter().map(|row| text::width(&row[index])).max();
+        let mut widths: Vec<_> = columns
+            .iter()
+            .enumerate()
+            .map(|(index, column)| column.width.max(needed(index).unwrap_or(0)))
+            .collect();
+        let Columns::Fitting { width, .. } = &self.columns else {
+            return widths;
+        };
+        // Names give way to numbers: a cut number is a wrong number.
+        for (index, column) in columns.iter().enumerate() {
+            if column.id == "user" {
+                widths[index] = column.width;
+            }
+        }
+        if let Some(name) = columns.iter().position(|column| column.id == "name") {
+            let others: usize = widths.iter().sum::<usize>() - widths[name];
+            let spare = width.saturating_sub(others + columns.len() - 1);
+            widths[name] = widths[name].min(spare.max(columns[name].width));
+        }
+        widths
+    }
+
+    fn row(&self, columns: &[&Column], widths: &[usize], row: &[String], out: &mut String) {
+        let start = out.len();
+        for (index, cell) in row.iter().enumerate() {
+            if index > 0 {
+                out.push(' ');
+            }
+            let cell = match columns[index].align {
+                Align::Left => text::clip(cell, widths[index], self.style.charset.ellipsis()),
+                Align::Right => cell.into(),
+            };
+            let padding = widths[index].saturating_sub(text::width(&cell));
+            match columns[index].align {
+                Align::Left => {
+                    out.push_str(&cell);
+                    out.extend(std::iter::repeat_n(' ', padding));
+                }
+                Align::Right => {
+                    out.extend(std::iter::repeat_n(' ', padding));
+                    out.push_str(&cell);
+                }
+            }
+        }
+        out.truncate(start + out[start..].trim_end().len());
+        out.push('\n');
+    }
+}
+
+// How many processes the totals are about.
+fn extent(block: &Block<'_>) -> String {
+    let all = |processes| match processes {
+        1 => "1 process".to_owned(),
+        _ => format!("{processes} processes"),
+    };
+    match block.reach {
+        Reach::Machine => all(block.machine.processes),
+        Reach::Selected if block.selected.processes <= block.machine.processes => {
+            format!(
+                "{} of {}",
+                block.selected.processes, block.machine.processes
+            )
+        }
+        // Ended processes can be more than those that run.
+        Reach::Selected => all(block.selected.processes),
+    }
+}
+
+fn of_sum(id: &str, sum: &Sum, whole: &Numbers, lower: bool) -> Value {
+    match id {
+        "conns" => Value::count(sum.connections),
+        "conns_tcp" => Value::count(sum.tcp),
+        "conns_udp" => Value::count(sum.udp),
+        _ => of_numbers(id, &sum.numbers, whole, lower),
+    }
+}
+
+fn of_numbers(id: &str, numbers: &Numbers, whole: &Numbers, lower: bool) -> Value {
+    match id {
+        "rx" => Value::rate(numbers.rx_rate, lower),
+        "tx" => Value::rate(numbers.tx_rate, lower),
+        "rate" => Value::rate(numbers.rate(), lower),
+        "share" => match (numbers.rate(), whole.rate()) {
+            (Some(part), Some(whole)) => Value::Share { part, whole },
+            _ => Value::Unknown,
+        },
+        "rx_tick" => Value::size(numbers.rx),
+        "tx_tick" => Value::size(numbers.tx),
+        "rx_total" => Value::size(numbers.rx_total),
+        "tx_total" => Value::size(numbers.tx_total),
+        "total" => Value::size(numbers.total()),
+        _ => Value::Absent,
+    }
+}

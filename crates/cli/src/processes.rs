@@ -1,0 +1,69 @@
+//! `netmon processes`: who moves how much, once.
+
+use crate::args::global::GlobalArgs;
+use crate::args::watch::ProcessesArgs;
+use crate::args::watch::WatchArgs;
+use crate::failure::Failure;
+use crate::filter::Selection;
+use crate::outcome::Outcome;
+use crate::outcome::Signals;
+use crate::output::sink::Sink;
+use crate::output::Events;
+use crate::output::Pace;
+use crate::output::Wish;
+use crate::session::Session;
+use crate::tell::Tell;
+use crate::watch;
+
+/// Runs the command; with an interval it is `watch` with idle rows.
+///
+/// # Errors
+/// The options do not fit, the agent cannot be reached, or the output cannot be written.
+pub async fn run(args: ProcessesArgs, global: &GlobalArgs) -> Result<Outcome, Failure> {
+    if args.interval.is_some() {
+        return watch::run(&repeating(args), global).await;
+    }
+    let selection = Selection::new(&args.selection)?;
+    let wish = Wish {
+        global,
+        shaping: &args.shaping,
+        output: &args.output,
+        selection: &selection,
+        pace: Pace::Once,
+        events: Events::Usual,
+    };
+    let mut printer = wish.printer()?;
+    let sort = watch::sort(&args.shaping.sort)?;
+    let mut signals = Signals::catch()?;
+    let list = async {
+        let mut session = Session::open(&global.target()).await?;
+        let sample = session.processes(selection.filter_with_states()).await?;
+        Ok::<_, Failure>((session, sample))
+    };
+    let (session, sample) = tokio::select! {
+        list = list => list?,
+        outcome = signals.next() => return Ok(outcome),
+    };
+    Tell::new(global).limits(session.agent(), selection.scope);
+    let view = watch::view(&selection, sort, args.shaping.top, session.agent());
+    let mut text = String::new();
+    printer.begin(session.agent(), &mut text);
+    printer.sample(&view.block(&sample), &mut text);
+    printer.end("done", &mut text);
+    let mut sink = Sink::open(args.output.output.as_deref())?;
+    tokio::select! {
+        written = sink.write(text) => written.map(|_| Outcome::Done),
+        outcome = signals.next() => Ok(outcome),
+    }
+}
+
+fn repeating(args: ProcessesArgs) -> WatchArgs {
+    WatchArgs {
+        interval: args.interval,
+        idle: true,
+        selection: args.selection,
+        shaping: args.shaping,
+        output: args.output,
+        ..WatchArgs::default()
+    }
+}

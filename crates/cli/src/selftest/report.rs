@@ -1,0 +1,252 @@
+//! The result as a table or as JSON.
+
+use std::fmt::Write as _;
+
+use clap::ValueEnum;
+use serde::Serialize;
+
+use super::compare::Comparison;
+use super::compare::Verdict;
+use super::plan::Run;
+use super::truth::Bytes;
+use super::truth::Cell;
+
+/// What came out of one run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Finding {
+    /// Truth and counts of every process.
+    Compared(Vec<Comparison>),
+    /// Not possible here, and why.
+    Skipped(String),
+    /// Could not be carried out though it should, and why.
+    Failed(String),
+}
+
+/// Runs and their findings, pairwise.
+pub type Findings = Vec<(Run, Finding)>;
+
+/// How many runs came out which way.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct Summary {
+    /// All runs.
+    pub cases: usize,
+    /// Everything agreed to the byte.
+    pub exact: usize,
+    /// Something did not agree.
+    pub off: usize,
+    /// Not possible here.
+    pub skipped: usize,
+    /// Could not be carried out.
+    pub failed: usize,
+}
+
+impl Summary {
+    /// Counts the findings.
+    pub fn of(findings: &Findings) -> Self {
+        let mut summary = Self { cases: findings.len(), ..Self::default() };
+        for (_, finding) in findings {
+            let count = match finding {
+                Finding::Skipped(_) => &mut summary.skipped,
+                Finding::Failed(_) => &mut summary.failed,
+                Finding::Compared(lines) if lines.iter().all(is_exact) => &mut summary.exact,
+                Finding::Compared(_) => &mut summary.off,
+            };
+            *count += 1;
+        }
+        summary
+    }
+
+    /// Whether nothing is wrong.
+    pub fn is_clean(self) -> bool {
+        self.off + self.failed == 0
+    }
+}
+
+fn is_exact(line: &Comparison) -> bool {
+    line.verdict == Verdict::Exact
+}
+
+const HEADER: [&str; 9] =
+    ["CASE", "PATH", "FAMILY", "PROCESS", "SENT", "COUNTED", "RECEIVED", "COUNTED", "RESULT"];
+const NUMBERS: std::ops::RangeInclusive<usize> = 4..=7;
+/// From this many alike on, exact lines of processes with the same part become one.
+const FOLD: usize = 3;
+
+/// The table, its header first.
+pub fn table(findings: &Findings) -> String {
+    let mut rows = vec![HEADER.map(str::to_owned)];
+    rows.extend(findings.iter().flat_map(|(run, finding)| rows_of(run, finding)));
+    let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
+    let widths: [usize; 9] = std::array::from_fn(width);
+    let mut text = String::new();
+    for row in &rows {
+        let mut line = String::new();
+        for (column, (cell, width)) in row.iter().zip(widths).enumerate() {
+            // Writing to a String cannot fail.
+            let _ = match NUMBERS.contains(&column) {
+                true => write!(line, "{cell:>width$}  "),
+                false => write!(line, "{cell:<width$}  "),
+            };
+        }
+        text.push_str(line.trim_end());
+        text.push('\n');
+    }
+    text
+}
+
+/// The last line.
+pub fn summary(findings: &Findings) -> String {
+    let Summary { cases, exact, off, skipped, failed } = Summary::of(findings);
+    let failed = if failed > 0 { format!(", {failed} failed") } else { String::new() };
+    format!("{cases} cases, {exact} exact, {off} off, {skipped} skipped{failed}\n")
+}
+
+fn rows_of(run: &Run, finding: &Finding) -> Vec<[String; 9]> {
+    let row = |process: &str, numbers: [String; 4], result: String| {
+        let [sent, sent_counted, received, received_counted] = numbers;
+        [
+            run.case.name.to_owned(),
+            name_of(&run.path),
+            name_of(&run.variant),
+            process.to_owned(),
+            sent,
+            sent_counted,
+            received,
+            received_counted,
+            result,
+        ]
+    };
+    let nothing = || std::array::from_fn(|_| "-".to_owned());
+    match finding {
+        Finding::Skipped(why) => vec![row("-", nothing(), format!("skipped: {why}"))],
+        Finding::Failed(why) => vec![row("-", nothing(), format!("failed: {why}"))],
+        Finding::Compared(lines) => folded(lines)
+            .iter()
+            .map(|line| row(&line.process, numbers(line), result(line)))
+            .collect(),
+    }
+}
+
+/// Joins exact lines of many processes with the same part.
+fn folded(lines: &[Comparison]) -> Vec<Comparison> {
+    let mut folded: Vec<Comparison> = Vec::new();
+    for line in lines {
+        let alike = |other: &&Comparison| {
+            is_exact(other)
+                && (&other.process, other.cell) == (&line.process, line.cell)
+                && other.counted.is_some() == line.counted.is_some()
+        };
+        let group: Vec<&Comparison> = lines.iter().filter(alike).collect();
+        let Some(first) = group.first().filter(|_| is_exact(line) && group.len() >= FOLD) else {
+            folded.push(line.clone());
+            continue;
+        };
+        if std::ptr::eq(*first, line) {
+            let add = |sum: Bytes, more: Bytes| Bytes { rx: sum.rx + more.rx, tx: sum.tx + more.tx };
+            let truths = group.iter().map(|line| line.truth);
+            let counts = group.iter().filter_map(|line| line.counted);
+            folded.push(Comparison {
+                process: format!("{} (x{})", line.process, group.len()),
+                truth: truths.fold(Bytes::default(), add),
+                counted: line.counted.map(|_| counts.fold(Bytes::default(), add)),
+                ..line.clone()
+            });
+        }
+    }
+    folded
+}
+
+fn numbers(line: &Comparison) -> [String; 4] {
+    let counted = |pick: fn(Bytes) -> u64| {
+        line.counted.map_or_else(|| "n/a".to_owned(), |bytes| pick(bytes).to_string())
+    };
+    [
+        line.truth.tx.to_string(),
+        counted(|bytes| bytes.tx),
+        line.truth.rx.to_string(),
+        counted(|bytes| bytes.rx),
+    ]
+}
+
+fn result(line: &Comparison) -> String {
+    match (&line.verdict, line.cell) {
+        (Verdict::Off { .. }, Some(cell)) => format!("{} ({})", line.verdict, kind(cell)),
+        (verdict, _) => verdict.to_string(),
+    }
+}
+
+fn kind(cell: Cell) -> String {
+    format!("{:?} {:?} {:?}", cell.transport, cell.family, cell.place).to_lowercase()
+}
+
+fn name_of(value: &impl ValueEnum) -> String {
+    value.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default()
+}
+
+#[derive(Serialize)]
+struct Document {
+    r#type: &'static str,
+    v: u32,
+    cases: Vec<CaseObject>,
+    summary: Summary,
+}
+
+#[derive(Serialize)]
+struct CaseObject {
+    case: &'static str,
+    path: String,
+    family: String,
+    result: &'static str,
+    reason: Option<String>,
+    processes: Vec<ProcessObject>,
+}
+
+#[derive(Serialize)]
+struct ProcessObject {
+    process: String,
+    pid: u32,
+    kind: Option<Cell>,
+    tx_bytes: u64,
+    tx_bytes_counted: Option<u64>,
+    rx_bytes: u64,
+    rx_bytes_counted: Option<u64>,
+    result: String,
+}
+
+/// One JSON document, with every process by itself.
+pub fn json(findings: &Findings) -> String {
+    let document = Document {
+        r#type: "selftest",
+        v: 1,
+        cases: findings.iter().map(|(run, finding)| object(run, finding)).collect(),
+        summary: Summary::of(findings),
+    };
+    serde_json::to_string_pretty(&document).map(|text| text + "\n").unwrap_or_default()
+}
+
+fn object(run: &Run, finding: &Finding) -> CaseObject {
+    let (result, reason, lines) = match finding {
+        Finding::Skipped(why) => ("skipped", Some(why.clone()), &[][..]),
+        Finding::Failed(why) => ("failed", Some(why.clone()), &[][..]),
+        Finding::Compared(lines) if lines.iter().all(is_exact) => ("exact", None, &lines[..]),
+        Finding::Compared(lines) => ("off", None, &lines[..]),
+    };
+    let process = |line: &Comparison| ProcessObject {
+        process: line.process.clone(),
+        pid: line.pid,
+        kind: line.cell,
+        tx_bytes: line.truth.tx,
+        tx_bytes_counted: line.counted.map(|bytes| bytes.tx),
+        rx_bytes: line.truth.rx,
+        rx_bytes_counted: line.counted.map(|bytes| bytes.rx),
+        result: line.verdict.to_string(),
+    };
+    CaseObject {
+        case: run.case.name,
+        path: name_of(&run.path),
+        family: name_of(&run.variant),
+        result,
+        reason,
+        processes: lines.iter().map(process).collect(),
+    }
+}

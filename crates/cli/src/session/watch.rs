@@ -1,0 +1,291 @@
+//! A subscription that outlives its connection: samples, gaps and losses, one after another.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use netmon_api::v1;
+use netmon_api::v1::watch_traffic_response::Event as Wire;
+use tokio::sync::mpsc;
+use tokio::sync::Notify;
+use tokio::task::JoinHandle;
+use tonic::Streaming;
+
+use super::agent::Agent;
+use super::backoff::Backoff;
+use super::fold::Fold;
+use super::Session;
+use crate::failure::Failure;
+use crate::row::decode::timestamp;
+use crate::row::Sample;
+use crate::target::Target;
+
+/// What happens on a subscription.
+#[derive(Debug)]
+pub enum Event {
+    /// The state at the end of one tick. The first one comes from the snapshot.
+    Sample(Box<Sample>),
+    /// Ticks that were not received one by one. Their bytes are in the totals.
+    Gap(Gap),
+    /// The connection is gone. Everything received so far stays valid.
+    Lost {
+        /// Why.
+        why: Failure,
+        /// The next attempt follows after this; `None`: there is none until [`Watch::retry`].
+        retry_in: Option<Duration>,
+    },
+    /// Connected again; a sample follows. The agent may be another one.
+    Back(Box<Agent>),
+}
+
+/// Ticks that a client did not get one by one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Gap {
+    /// First missing tick.
+    pub from_seq: u64,
+    /// Last missing tick.
+    pub to_seq: u64,
+    /// Begin; `None`: not known.
+    pub from: Option<Timestamp>,
+    /// End; `None`: not known.
+    pub to: Option<Timestamp>,
+    /// Why.
+    pub reason: GapReason,
+    /// The totals include the gap. Otherwise counting started at zero after it.
+    pub counters_kept: bool,
+}
+
+impl Gap {
+    /// How long it was; `None`: not known.
+    pub fn span(&self) -> Option<Duration> {
+        Duration::try_from(self.to?.duration_since(self.from?)).ok()
+    }
+}
+
+/// Why ticks are missing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum GapReason {
+    /// The agent was not running.
+    AgentRestart,
+    /// The agent was running; this client was slow or away.
+    Lag,
+}
+
+/// Whether a lost connection is made again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reconnect {
+    /// For ever, with growing waits.
+    Always,
+    /// The first loss ends the subscription.
+    Never,
+}
+
+/// A running subscription. Dropping it ends it.
+#[derive(Debug)]
+pub struct Watch {
+    events: mpsc::Receiver<Event>,
+    retry: Arc<Notify>,
+    task: JoinHandle<()>,
+}
+
+impl Watch {
+    /// Waits for the next event. `None`: lost, and [`Reconnect::Never`]. May be dropped and called
+    /// again at any time without losing an event.
+    pub async fn next(&mut self) -> Option<Event> {
+        self.events.recv().await
+    }
+
+    /// Ends the wait before the next attempt to connect.
+    pub fn retry(&self) {
+        self.retry.notify_one();
+    }
+}
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+/// Subscribes in the background. A client that does not take its events stops reading from the
+/// agent, which then merges ticks for it.
+pub(super) fn start(session: Session, filter: v1::Filter, reconnect: Reconnect) -> Watch {
+    // One event in flight: the queue that may grow is the agent's, which merges.
+    let (sender, events) = mpsc::channel(1);
+    let retry = Arc::new(Notify::new());
+    let follower = Follower {
+        target: session.target().clone(),
+        filter,
+        reconnect,
+        retry: Arc::clone(&retry),
+        sender,
+        fold: Fold::default(),
+        last: None,
+    };
+    Watch {
+        events,
+        retry,
+        task: tokio::spawn(follower.run(session)),
+    }
+}
+
+struct Follower {
+    target: Target,
+    filter: v1::Filter,
+    reconnect: Reconnect,
+    retry: Arc<Notify>,
+    sender: mpsc::Sender<Event>,
+    fold: Fold,
+    last: Option<Seen>,
+}
+
+// The last tick that was passed on.
+struct Seen {
+    seq: u64,
+    instance: String,
+}
+
+/// Nobody listens any more.
+struct Unheard;
+
+impl Follower {
+    async fn run(mut self, mut session: Session) {
+        let mut backoff = Backoff::default();
+        loop {
+            let before = self.last.as_ref().map(|seen| seen.seq);
+            let Ok(why) = self.follow(&mut session).await else {
+                return;
+            };
+            if before != self.last.as_ref().map(|seen| seen.seq) {
+                backoff.reset();
+            }
+            session = match self.reconnect(why, &mut backoff).await {
+                Ok(session) => session,
+                Err(Unheard) => return,
+            };
+        }
+    }
+
+    // Until the connection is lost; says why.
+    async fn follow(&mut self, session: &mut Session) -> Result<Failure, Unheard> {
+        self.fold.restart();
+        let instance = session.agent().instance.clone();
+        let request = v1::WatchTrafficRequest {
+            filter: Some(self.filter.clone()),
+            since_seq: self.last.as_ref().map(|seen| seen.seq),
+            since_instance_id: self.last.as_ref().map(|seen| seen.instance.clone()),
+        };
+        let mut stream = match session.subscribe(request).await {
+            Ok(stream) => stream,
+            Err(why) => return Ok(why),
+        };
+        let patience = session.patience();
+        loop {
+            let event = match next_message(&mut stream, patience).await {
+                Ok(event) => event,
+                Err(Ended::Silent) => return Ok(Failure::silent(&self.target, patience)),
+                Err(Ended::Closed(status)) => return Ok(session.lost(status.as_ref())),
+            };
+            let sample = match event {
+                Wire::Snapshot(part) => self.fold.snapshot(part),
+                Wire::Update(update) => Some(self.fold.update(update)),
+                Wire::Gap(gap) => {
+                    self.send(Event::Gap(decode_gap(&gap))).await?;
+                    None
+                }
+            };
+            if let Some(sample) = sample {
+                self.pass_on(sample, &instance).await?;
+            }
+        }
+    }
+
+    async fn pass_on(&mut self, sample: Sample, instance: &str) -> Result<(), Unheard> {
+        let repeated = self
+            .last
+            .as_ref()
+            .is_some_and(|seen| seen.instance == instance && sample.seq <= seen.seq);
+        self.last = Some(Seen {
+            seq: sample.seq,
+            instance: instance.to_owned(),
+        });
+        if repeated {
+            return Ok(());
+        }
+        self.send(Event::Sample(Box::new(sample))).await
+    }
+
+    async fn reconnect(
+        &mut self,
+        mut why: Failure,
+        backoff: &mut Backoff,
+    ) -> Result<Session, Unheard> {
+        loop {
+            // Nothing but an update helps against an agent that speaks another API.
+            let hopeless = matches!(why, Failure::Version { .. });
+            let wait =
+                (self.reconnect == Reconnect::Always && !hopeless).then(|| backoff.next_wait());
+            self.send(Event::Lost {
+                why,
+                retry_in: wait,
+            })
+            .await?;
+            match wait {
+                Some(wait) => {
+                    // Either the time is up or the user does not want to wait for it.
+                    let _ = tokio::time::timeout(wait, self.retry.notified()).await;
+                }
+                None if self.reconnect == Reconnect::Never => return Err(Unheard),
+                None => self.retry.notified().await,
+            }
+            match Session::open_once(&self.target).await {
+                Ok(session) => {
+                    self.send(Event::Back(Box::new(session.agent().clone())))
+                        .await?;
+                    return Ok(session);
+                }
+                Err(failure) => why = failure,
+            }
+        }
+    }
+
+    async fn send(&self, event: Event) -> Result<(), Unheard> {
+        self.sender.send(event).await.map_err(|_| Unheard)
+    }
+}
+
+enum Ended {
+    Silent,
+    Closed(Option<tonic::Status>),
+}
+
+async fn next_message(
+    stream: &mut Streaming<v1::WatchTrafficResponse>,
+    patience: Duration,
+) -> Result<Wire, Ended> {
+    loop {
+        let message = tokio::time::timeout(patience, stream.message())
+            .await
+            .map_err(|_| Ended::Silent)?
+            .map_err(|status| Ended::Closed(Some(status)))?
+            .ok_or(Ended::Closed(None))?;
+        // A kind of event that this client does not know yet is skipped.
+        if let Some(event) = message.event {
+            return Ok(event);
+        }
+    }
+}
+
+fn decode_gap(gap: &v1::Gap) -> Gap {
+    Gap {
+        from_seq: gap.from_seq,
+        to_seq: gap.to_seq,
+        from: timestamp(gap.from_time.as_ref()),
+        to: timestamp(gap.to_time.as_ref()),
+        reason: match gap.reason() {
+            v1::GapReason::AgentRestart => GapReason::AgentRestart,
+            v1::GapReason::Lag | v1::GapReason::Unspecified => GapReason::Lag,
+        },
+        counters_kept: gap.counters_kept,
+    }
+}

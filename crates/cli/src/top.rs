@@ -1,0 +1,97 @@
+//! `netmon top`: the full screen, from the options to the last frame.
+
+pub mod action;
+pub mod columns;
+#[cfg(test)]
+pub mod fixture;
+pub mod help;
+pub mod keys;
+pub mod layout;
+pub mod model;
+pub mod opening;
+pub mod run;
+pub mod source;
+pub mod terminal;
+pub mod view;
+
+use std::io;
+use std::time::Instant;
+
+use crossterm::event::EventStream;
+use jiff::Timestamp;
+use tokio::signal::unix::signal;
+use tokio::signal::unix::SignalKind;
+
+use self::action::Action;
+use self::action::Clock;
+use self::model::link::Link;
+use self::model::Model;
+use self::opening::Wishes;
+use self::run::Outside;
+use self::source::Feed;
+use self::terminal::Screen;
+use crate::args::global::GlobalArgs;
+use crate::args::top::TopArgs;
+use crate::failure;
+use crate::failure::Failure;
+use crate::outcome::Outcome;
+use crate::outcome::Signals;
+use crate::session::watch::Reconnect;
+use crate::session::Session;
+
+/// Shows the screen until the user leaves it. Connects before it takes the terminal, so that a
+/// failure to connect stays readable.
+///
+/// # Errors
+/// No terminal, no agent, options that contradict each other; or, after leaving, an agent of
+/// another API.
+pub async fn run(args: &TopArgs, global: &GlobalArgs) -> Result<Outcome, Failure> {
+    failure::terminal::check()?;
+    let wishes = Wishes::new(args, global)?;
+    let target = global.target();
+    let mut signals = Signals::catch()?;
+    let session = Session::open(&target).await?;
+    let started = Instant::now();
+    let clock = move || Clock { wall: Timestamp::now(), running: started.elapsed() };
+    let socket = target.socket.display().to_string();
+    let mut opening = wishes.opening(session.agent().clone(), clock(), socket);
+
+    let mut display = Screen::take(opening.settings.mouse).map_err(broken)?;
+    if wishes.asks_terminal() {
+        opening.settings.charset = display.probe();
+    }
+    let mut model = Model::new(opening);
+    model.apply(Action::Resize(display.size().map_err(broken)?));
+    let watch = session.watch(wishes.filter(), Reconnect::Always);
+    let mut outside = Outside {
+        source: Feed::new(watch, target),
+        keys: EventStream::new(),
+        display,
+        clock,
+    };
+    let mut hangup = signal(SignalKind::hangup()).map_err(broken)?;
+    let ended = run::run(&mut model, &mut outside, async {
+        tokio::select! {
+            outcome = signals.next() => match outcome {
+                // Ctrl-C is how people leave a screen, whoever sends it.
+                Outcome::Interrupted => Outcome::Done,
+                other => other,
+            },
+            _ = hangup.recv() => Outcome::Terminated,
+        }
+    })
+    .await;
+    // The terminal comes back before anything is printed.
+    drop(outside);
+    let outcome = ended.map_err(broken)?;
+    match model.link {
+        Link::Offline(offline) if matches!(offline.why, Failure::Version { .. }) => {
+            Err(offline.why)
+        }
+        _ => Ok(outcome),
+    }
+}
+
+fn broken(source: io::Error) -> Failure {
+    Failure::File { what: "cannot use the terminal".to_owned(), source }
+}

@@ -1,0 +1,170 @@
+//! Everything that can happen to the viewer.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use super::layout::Size;
+use super::model::past::Towards;
+use super::model::screen::Pane;
+use super::model::screen::Screen;
+use super::model::screen::Step;
+use super::model::sort::SortKey;
+use crate::session::agent::Agent;
+use crate::session::watch::Event;
+
+/// What time it is for the viewer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Clock {
+    /// For people.
+    pub wall: Timestamp,
+    /// Since the viewer was started; never goes back.
+    pub running: Duration,
+}
+
+/// One thing that happens.
+#[derive(Debug)]
+pub enum Action {
+    /// The subscription says something.
+    Feed(Event),
+    /// The agent has said more about itself.
+    Agent(Box<Agent>),
+    /// Time has passed.
+    Clock(Clock),
+    /// The screen has another size.
+    Resize(Size),
+    /// Leave.
+    Quit,
+    /// Stop until the shell says go.
+    Suspend,
+    /// Draw everything anew.
+    Redraw,
+    /// One step back: popup, history or pause, selection.
+    Back,
+    /// All that was chosen since the start is taken back.
+    Reset,
+    /// Another view.
+    Show(Screen),
+    /// The next view in the order of Tab.
+    ShowNeighbour(Step),
+    /// The keys.
+    Help,
+    /// The columns to sort by.
+    SortMenu,
+    /// Past banners.
+    Messages,
+    /// Through a list, or what a popup shows.
+    Move(Motion),
+    /// Take what is marked in a menu.
+    Accept,
+    /// Sort by this, or the other way round.
+    SortBy(SortKey),
+    /// Sort by the column beside.
+    SortNeighbour(Step),
+    /// Sort the other way round.
+    SortReverse,
+    /// Hold the order of the list, or let it go.
+    Freeze,
+    /// Stop the numbers, or go on.
+    Pause,
+    /// To another moment.
+    Travel(Travel),
+    /// More or less time in the waveform.
+    Zoom(Zooming),
+    /// Something is shown another way.
+    Switch(Switch),
+    /// Totals count from here.
+    SetZero,
+    /// Try to reach the agent now, or ask it again.
+    Retry,
+    /// A list was clicked.
+    ClickRow {
+        /// Which.
+        pane: Pane,
+        /// Row below its header.
+        row: usize,
+    },
+    /// A column header was clicked.
+    ClickHeader {
+        /// Of which list.
+        pane: Pane,
+        /// What it sorts by.
+        key: SortKey,
+    },
+    /// The wheel was turned over a list.
+    Wheel {
+        /// Which.
+        pane: Pane,
+        /// Rows, down is positive.
+        by: isize,
+    },
+    /// The time cursor was set with the mouse.
+    ClickChart {
+        /// Column of the waveform.
+        column: usize,
+    },
+}
+
+/// A way through a list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Motion {
+    /// Lines, down is positive.
+    Lines(isize),
+    /// Screens full.
+    Pages(isize),
+    /// Half screens full.
+    HalfPages(isize),
+    /// To the top.
+    First,
+    /// To the end.
+    Last,
+}
+
+/// A way through time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Travel {
+    /// One tick.
+    Tick(Towards),
+    /// Seconds.
+    Seconds(u64, Towards),
+    /// To the highest burst, then the next highest.
+    Peak,
+    /// To the present.
+    Live,
+}
+
+/// More or less time in the waveform.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Zooming {
+    /// Less.
+    Closer,
+    /// More.
+    Wider,
+    /// As at the start.
+    Reset,
+}
+
+/// Something that has two or more ways to be shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Switch {
+    /// Idle processes.
+    Idle,
+    /// Traffic that stays on the machine.
+    Loopback,
+    /// Bits or bytes.
+    Bits,
+    /// Powers of 1000 or 1024.
+    Base,
+    /// Rates or totals.
+    Numbers,
+    /// The span of rates; for ended processes, how far back.
+    Span,
+    /// Name or command line.
+    Command,
+    /// One scale for both directions or two.
+    Scaling,
+    /// Colours.
+    Theme,
+    /// The mouse.
+    Mouse,
+}

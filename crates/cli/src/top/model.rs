@@ -1,0 +1,265 @@
+//! The state of the viewer. Pure: actions go in, a screen can be read off, nothing else happens.
+
+pub mod chart;
+pub mod feed;
+pub mod line;
+pub mod link;
+pub mod list;
+pub mod moment;
+pub mod notices;
+pub mod past;
+pub mod position;
+pub mod read;
+pub mod roster;
+pub mod scale;
+pub mod screen;
+pub mod settings;
+pub mod sort;
+pub mod steer;
+pub mod tick;
+
+use std::time::Duration;
+
+use self::link::Link;
+use self::list::List;
+use self::moment::Zero;
+use self::notices::Notices;
+use self::past::Past;
+use self::past::TickNumber;
+use self::position::Position;
+use self::roster::Roster;
+use self::scale::Scale;
+use self::screen::Pane;
+use self::screen::Popup;
+use self::screen::Screen;
+use self::settings::Mouse;
+use self::settings::Settings;
+use self::sort::Sort;
+use super::action::Action;
+use super::action::Clock;
+use super::layout::Size;
+use crate::session::agent::Agent;
+use crate::session::merge::Merge;
+
+/// What the loop around the model has to do after an action.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Effect {
+    /// Nothing: the screen is the same.
+    Nothing,
+    /// Draw.
+    Draw,
+    /// Draw every cell, also those that seem right.
+    Redraw,
+    /// Draw, and try to reach the agent now.
+    Retry,
+    /// Draw, and ask the agent about itself.
+    AskAgent,
+    /// Draw, and take the mouse or give it back.
+    Mouse(Mouse),
+    /// Stop until the shell says go.
+    Suspend,
+    /// Leave.
+    Quit,
+}
+
+/// Which processes the agent was asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Coverage {
+    /// All of them.
+    Everything,
+    /// Some: the waveform shows their sum.
+    Selected,
+}
+
+/// What the viewer starts with.
+#[derive(Debug)]
+pub struct Opening {
+    /// First view.
+    pub screen: Screen,
+    /// Order of the list in that view.
+    pub sort: Sort,
+    /// How things are shown.
+    pub settings: Settings,
+    /// Which processes there are.
+    pub coverage: Coverage,
+    /// Length of a step; shorter than the agent's tick: the tick.
+    pub interval: Duration,
+    /// What the agent said when the connection was made.
+    pub agent: Agent,
+    /// The time of the start.
+    pub clock: Clock,
+    /// Where the agent listens. Not sanitised.
+    pub socket: String,
+}
+
+/// The state of the viewer.
+#[derive(Debug)]
+pub struct Model {
+    /// Cells of the terminal.
+    pub size: Size,
+    /// The view.
+    pub screen: Screen,
+    /// What lies over it.
+    pub popup: Popup,
+    /// How things are shown.
+    pub settings: Settings,
+    /// Which moment is shown.
+    pub position: Position,
+    /// How the viewer stands to the agent.
+    pub link: Link,
+    /// What the agent last said about itself.
+    pub agent: Agent,
+    /// Messages.
+    pub notices: Notices,
+    /// The time.
+    pub clock: Clock,
+    /// Where the agent listens. Not sanitised.
+    pub socket: String,
+    coverage: Coverage,
+    first_settings: Settings,
+    live: List,
+    exited: List,
+    roster: Roster,
+    past: Past,
+    zero: Option<Zero>,
+    scales: [Scale; 2],
+    visited_peaks: Vec<TickNumber>,
+    interval: Duration,
+    merge: Merge,
+    feed: feed::State,
+}
+
+/// What of the state behind the screen an action has changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Change {
+    /// Nothing that shows.
+    None,
+    /// Something that is read as it is.
+    Paint,
+    /// The lists.
+    Lists,
+    /// A new tick: the lists and the waveform.
+    Tick,
+    /// Another part of the past, another unit, another size: all of it.
+    View,
+}
+
+impl Model {
+    /// The viewer before its first tick.
+    pub fn new(opening: Opening) -> Self {
+        let mut model = Self {
+            size: Size::default(),
+            screen: opening.screen,
+            popup: Popup::None,
+            settings: opening.settings,
+            position: Position::Live,
+            link: Link::Online,
+            notices: Notices::default(),
+            clock: opening.clock,
+            socket: opening.socket,
+            coverage: opening.coverage,
+            first_settings: opening.settings,
+            live: List::new(Pane::Live),
+            exited: List::new(Pane::Exited),
+            roster: Roster::default(),
+            past: Past::default(),
+            zero: None,
+            scales: [Scale::default(); 2],
+            visited_peaks: Vec::new(),
+            interval: opening.interval,
+            merge: Merge::new(1),
+            feed: feed::State::new(opening.clock.running),
+            agent: Agent::default(),
+        };
+        if let Some(pane) = model.screen.pane() {
+            model.list_mut(pane).sort = opening.sort;
+        }
+        model.meet(opening.agent);
+        model.announce_limits();
+        model
+    }
+
+    /// Lets something happen.
+    pub fn apply(&mut self, action: Action) -> Effect {
+        let (change, effect) = self.take(action);
+        match change {
+            Change::None | Change::Paint => {}
+            Change::Lists => self.fill_lists(),
+            Change::Tick => {
+                self.fill_lists();
+                self.follow_scale();
+            }
+            Change::View => {
+                self.fill_lists();
+                self.fit_scale();
+            }
+        }
+        match (change, effect) {
+            (Change::None, effect) => effect,
+            (_, Effect::Nothing) => Effect::Draw,
+            (_, effect) => effect,
+        }
+    }
+
+    fn take(&mut self, action: Action) -> (Change, Effect) {
+        let effect = match action {
+            Action::Quit => Effect::Quit,
+            Action::Suspend => Effect::Suspend,
+            Action::Redraw => Effect::Redraw,
+            Action::Retry if self.link.offline().is_some() => Effect::Retry,
+            Action::Retry => Effect::AskAgent,
+            Action::Clock(clock) => return self.pass_time(clock),
+            Action::Show(screen) => return self.show(screen),
+            Action::ShowNeighbour(step) => return self.show(self.screen.step(step)),
+            Action::Switch(switch) => return self.switch(switch),
+            Action::Feed(event) => return (self.hear(event), Effect::Nothing),
+            Action::Agent(agent) => {
+                self.meet(*agent);
+                return (Change::Paint, Effect::Nothing);
+            }
+            other => return (self.steer(other), Effect::Nothing),
+        };
+        (Change::None, effect)
+    }
+
+    fn show(&mut self, screen: Screen) -> (Change, Effect) {
+        self.screen = screen;
+        self.popup = Popup::None;
+        match screen {
+            Screen::Agent => (Change::View, Effect::AskAgent),
+            Screen::List(_) | Screen::Chart => (Change::View, Effect::Nothing),
+        }
+    }
+
+    fn list_mut(&mut self, pane: Pane) -> &mut List {
+        match pane {
+            Pane::Live => &mut self.live,
+            Pane::Exited => &mut self.exited,
+        }
+    }
+
+    fn fill_lists(&mut self) {
+        self.position = self.position.kept(&self.past);
+        let rows = [self.rows(Pane::Live), self.rows(Pane::Exited)];
+        let selected = self.live.selected;
+        let lens = moment::Lens {
+            settings: &self.settings,
+            capabilities: &self.agent.capabilities,
+            zero: self.zero.as_ref(),
+        };
+        let Some(moment) = self
+            .position
+            .tick(&self.past)
+            .and_then(|tick| moment::Moment::at(&self.past, &self.roster, tick, lens))
+        else {
+            return;
+        };
+        let (live, exited) = (moment.lines(Pane::Live, selected), moment.lines(Pane::Exited, None));
+        self.live.fill(live, rows[0], |id| self.roster.get(id));
+        self.exited.fill(exited, rows[1], |id| self.roster.get(id));
+    }
+}
+
+#[cfg(test)]
+#[path = "model_tests.rs"]
+mod tests;

@@ -1,0 +1,266 @@
+//! The state at one tick, worked out from the newest state and what changed since.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use super::line::Activity;
+use super::line::Line;
+use super::past::Past;
+use super::past::TickNumber;
+use super::roster;
+use super::roster::Roster;
+use super::screen::Pane;
+use super::settings::Idle;
+use super::settings::Numbers;
+use super::settings::Settings;
+use super::tick::Connections;
+use super::tick::Tick;
+use crate::rate;
+use crate::row::Bytes;
+use crate::row::Family;
+use crate::row::Flows;
+use crate::row::ProcessId;
+use crate::row::ProcessRow;
+use crate::row::Scope;
+use crate::row::State;
+use crate::row::Transport;
+use crate::session::capabilities::Capabilities;
+use crate::session::capabilities::Direction;
+
+/// How long an ended process stays in the list of the running ones.
+const LINGER: Duration = Duration::from_secs(5);
+
+/// Totals at the moment the user set a zero.
+#[derive(Debug, Clone)]
+pub struct Zero {
+    /// That moment.
+    pub time: Timestamp,
+    /// What each process had moved by then.
+    pub totals: HashMap<ProcessId, Flows>,
+}
+
+/// What a moment is seen with.
+#[derive(Debug, Clone, Copy)]
+pub struct Lens<'a> {
+    /// What the user chose.
+    pub settings: &'a Settings,
+    /// What the agent can count.
+    pub capabilities: &'a Capabilities,
+    /// From where totals count; `None`: from the beginning.
+    pub zero: Option<&'a Zero>,
+}
+
+/// The state at one tick.
+#[derive(Debug)]
+pub struct Moment<'a> {
+    tick: &'a Tick,
+    window: Vec<&'a Tick>,
+    moved: HashMap<ProcessId, Flows>,
+    earlier: HashMap<ProcessId, Earlier>,
+    roster: &'a Roster,
+    lens: Lens<'a>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Earlier {
+    flows: Flows,
+    connections: Connections,
+}
+
+impl<'a> Moment<'a> {
+    /// The state at a tick. `None`: nothing is known of it.
+    pub fn at(
+        past: &'a Past,
+        roster: &'a Roster,
+        number: TickNumber,
+        lens: Lens<'a>,
+    ) -> Option<Self> {
+        let tick = past.tick(number)?;
+        let window = match lens.settings.average.span() {
+            None => past.window(number, Duration::ZERO),
+            Some(span) => past.window(number, span),
+        };
+        let mut moved: HashMap<ProcessId, Flows> = HashMap::new();
+        for change in window.iter().flat_map(|tick| tick.changes.iter()) {
+            moved.entry(change.id).or_default().add_ticks(&change.flows());
+        }
+        let mut earlier = HashMap::new();
+        for change in past.after(number).flat_map(|tick| tick.changes.iter()) {
+            let Some(row) = roster.get(change.id) else { continue };
+            let state = earlier.entry(change.id).or_insert_with(|| Earlier {
+                flows: row.flows,
+                connections: roster::connections(row),
+            });
+            change.undo(&mut state.flows);
+            state.connections = change.connections_before;
+        }
+        Some(Self { tick, window, moved, earlier, roster, lens })
+    }
+
+    /// The lines of a list, unordered. A selected process stays in it after its end.
+    pub fn lines(&self, pane: Pane, selected: Option<ProcessId>) -> Vec<Line> {
+        self.roster
+            .iter()
+            .filter(|row| row.facts.first_seen <= self.tick.time)
+            .filter_map(|row| match pane {
+                Pane::Live => self.live(row, selected == Some(row.facts.id)),
+                Pane::Exited => self.exited(row),
+            })
+            .collect()
+    }
+
+    /// Totals of every process at this moment.
+    pub fn totals(&self) -> HashMap<ProcessId, Flows> {
+        self.roster.iter().map(|row| (row.facts.id, self.flows(row))).collect()
+    }
+
+    fn live(&self, row: &ProcessRow, selected: bool) -> Option<Line> {
+        let id = row.facts.id;
+        let ended = self.ended(row);
+        if let Ended::At(time) = ended {
+            let ago = Duration::try_from(self.tick.time.duration_since(time)).unwrap_or_default();
+            if ago > LINGER && !selected {
+                return None;
+            }
+        }
+        if ended == Ended::Sometime && !selected {
+            return None;
+        }
+        let last = self.tick.changes.of(id).map(|change| change.flows()).unwrap_or_default();
+        let activity = match ended {
+            Ended::No if last.sum(self.scope()).tick == Bytes::default() => Activity::Idle,
+            Ended::No => Activity::Active,
+            Ended::At(_) | Ended::Sometime => Activity::Exited,
+        };
+        if activity == Activity::Idle
+            && self.lens.settings.idle == Idle::Hidden
+            && !selected
+        {
+            return None;
+        }
+        let moved = self.moved.get(&id).copied().unwrap_or_default().sum(self.scope()).tick;
+        let length = self.length();
+        let rates = self.counted(moved).map(|bytes| rate::per_second(bytes?, length));
+        let mut line = self.line(row, activity);
+        line.rate = both(rates);
+        if self.lens.settings.numbers == Numbers::Rates {
+            [line.rx, line.tx] = rates;
+        }
+        line.age_ms = millis(row.facts.start_time, self.tick.time);
+        Some(line)
+    }
+
+    fn exited(&self, row: &ProcessRow) -> Option<Line> {
+        let end = match self.ended(row) {
+            Ended::No => return None,
+            Ended::Sometime => None,
+            Ended::At(time) => Some(time),
+        };
+        let kept = match (self.lens.settings.window.span(), end) {
+            (Some(span), Some(end)) => {
+                Duration::try_from(self.tick.time.duration_since(end)).unwrap_or_default() <= span
+            }
+            _ => true,
+        };
+        if !kept {
+            return None;
+        }
+        let mut line = self.line(row, Activity::Exited);
+        line.rate = line.total;
+        line.age_ms = end.and_then(|end| millis(row.facts.start_time, end));
+        line.average = line.age_ms.and_then(|ms| {
+            rate::per_second(line.total?, Some(Duration::from_millis(ms)))
+        });
+        Some(line)
+    }
+
+    fn line(&self, row: &ProcessRow, activity: Activity) -> Line {
+        let (flows, scope) = (self.flows(row), self.scope());
+        let zero = self.lens.zero.and_then(|zero| zero.totals.get(&row.facts.id));
+        let since = |scope: Scope| {
+            let (now, then) = (flows.sum(scope).total, zero.map(|zero| zero.sum(scope).total));
+            let then = then.unwrap_or_default();
+            Bytes { rx: now.rx.saturating_sub(then.rx), tx: now.tx.saturating_sub(then.tx) }
+        };
+        let totals = since(scope);
+        let [rx, tx] = self.counted(totals);
+        // A part of the traffic outside the scope would be a part of something else.
+        let part = |narrow: Option<Scope>| both(self.counted(since(narrow?)));
+        Line {
+            id: row.facts.id,
+            activity,
+            rx,
+            tx,
+            rate: None,
+            connections: self.connections(row),
+            peak: row.peaks(scope).and_then(|peaks| match peaks.time {
+                Some(time) if time > self.tick.time => None,
+                _ => both(self.counted(Bytes::default())).map(|_| peaks.sum_per_s),
+            }),
+            total: both([rx, tx]),
+            totals,
+            udp: part(scope
+                .transport
+                .is_none()
+                .then_some(Scope { transport: Some(Transport::Udp), ..scope })),
+            v6: part(scope.family.is_none().then_some(Scope { family: Some(Family::V6), ..scope })),
+            age_ms: None,
+            average: None,
+        }
+    }
+
+    fn ended(&self, row: &ProcessRow) -> Ended {
+        match (row.facts.state, row.facts.exit) {
+            (State::Live, _) => Ended::No,
+            (State::Exited, Some(exit)) if exit.time > self.tick.time => Ended::No,
+            (State::Exited, Some(exit)) => Ended::At(exit.time),
+            (State::Exited, None) => Ended::Sometime,
+        }
+    }
+
+    fn flows(&self, row: &ProcessRow) -> Flows {
+        self.earlier.get(&row.facts.id).map_or(row.flows, |earlier| earlier.flows)
+    }
+
+    fn connections(&self, row: &ProcessRow) -> Option<u32> {
+        let now = roster::connections(row);
+        self.earlier.get(&row.facts.id).map_or(now, |earlier| earlier.connections).within(self.scope())
+    }
+
+    // Unknown directions are taken out.
+    fn counted(&self, bytes: Bytes) -> [Option<u64>; 2] {
+        let counts = |direction| self.lens.capabilities.counts(direction, self.scope());
+        [
+            counts(Direction::Rx).then_some(bytes.rx),
+            counts(Direction::Tx).then_some(bytes.tx),
+        ]
+    }
+
+    fn length(&self) -> Option<Duration> {
+        self.window.iter().map(|tick| tick.length).try_fold(Duration::ZERO, |sum, length| {
+            Some(sum.saturating_add(length?))
+        })
+    }
+
+    fn scope(&self) -> Scope {
+        self.lens.settings.scope
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Ended {
+    No,
+    At(Timestamp),
+    /// It has ended, but when is not known.
+    Sometime,
+}
+
+fn both([rx, tx]: [Option<u64>; 2]) -> Option<u64> {
+    Some(rx?.saturating_add(tx?))
+}
+
+fn millis(from: Timestamp, to: Timestamp) -> Option<u64> {
+    u64::try_from(to.duration_since(from).as_millis()).ok()
+}

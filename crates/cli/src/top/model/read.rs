@@ -1,0 +1,250 @@
+//! What the views read off the model.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use super::chart::Chart;
+use super::chart::Extent;
+use super::list::List;
+use super::list::Order;
+use super::past::TickNumber;
+use super::screen::Pane;
+use super::settings::Average;
+use super::settings::Scaling;
+use super::tick::Tick;
+use super::Coverage;
+use super::Model;
+use crate::rate;
+use crate::rate::Rate;
+use crate::row::Bytes;
+use crate::row::Loopback;
+use crate::row::ProcessId;
+use crate::row::ProcessRow;
+use crate::session::capabilities::Direction;
+use crate::top::layout;
+use crate::units::time::TimeFormat;
+
+/// Seconds that the TREND column shows.
+const TREND: usize = 60;
+
+impl Model {
+    /// A list.
+    pub fn list(&self, pane: Pane) -> &List {
+        match pane {
+            Pane::Live => &self.live,
+            Pane::Exited => &self.exited,
+        }
+    }
+
+    /// A process; `None`: no longer known.
+    pub fn row(&self, id: ProcessId) -> Option<&ProcessRow> {
+        self.roster.get(id)
+    }
+
+    /// The tick shown; `None`: nothing seen yet.
+    pub fn tick(&self) -> Option<&Tick> {
+        self.past.tick(self.position.tick(&self.past)?)
+    }
+
+    /// The newest tick; `None`: nothing seen yet.
+    pub fn newest(&self) -> Option<&Tick> {
+        self.past.last()
+    }
+
+    /// How long before the newest tick the one shown is.
+    pub fn behind(&self) -> Duration {
+        let span = self.newest().zip(self.tick());
+        span.and_then(|(newest, tick)| {
+            Duration::try_from(newest.time.duration_since(tick.time)).ok()
+        })
+        .unwrap_or_default()
+    }
+
+    /// Length of a step: the agent's tick, or the longer interval asked for.
+    pub fn step(&self) -> Duration {
+        let tick = self.agent.tick.max(Duration::from_millis(1));
+        let ticks = self.interval.as_nanos().div_ceil(tick.as_nanos()).max(1);
+        tick.saturating_mul(u32::try_from(ticks).unwrap_or(u32::MAX))
+    }
+
+    /// How long no tick has come although the stream is open, once that is unusual.
+    pub fn no_data_for(&self) -> Option<Duration> {
+        let silence = self.feed.silence(self.clock.running);
+        (self.link.offline().is_none() && silence >= self.step().saturating_mul(3))
+            .then_some(silence)
+    }
+
+    /// From when on totals count, if that is not the beginning.
+    pub fn since(&self) -> Option<Timestamp> {
+        self.zero.as_ref().map(|zero| zero.time).or(self.feed.counting_since)
+    }
+
+    /// Whether the agent was asked for some processes only.
+    pub fn coverage(&self) -> Coverage {
+        self.coverage
+    }
+
+    /// Entries of a list that are visible.
+    pub fn rows(&self, pane: Pane) -> usize {
+        let area = layout::plan(self.size, self.screen).panel(pane);
+        area.map_or(0, |area| layout::list_rows(area, self.pinned(pane)).0)
+    }
+
+    /// Rows that the end of a list wants for sums.
+    pub fn pinned(&self, pane: Pane) -> usize {
+        match pane {
+            Pane::Live => 1 + usize::from(self.unattributed().is_some()),
+            Pane::Exited => 0,
+        }
+    }
+
+    /// Bytes of no known process in the tick shown, if there are any and they belong to what is
+    /// shown. They are not told apart by transport, family or loopback.
+    pub fn unattributed(&self) -> Option<(Bytes, Option<Rate>)> {
+        let scope = self.settings.scope;
+        let whole = self.coverage == Coverage::Everything
+            && scope.is_whole()
+            && scope.loopback != Loopback::Only;
+        let tick = self.tick().filter(|_| whole)?;
+        let bytes = tick.unattributed;
+        (bytes.total != Bytes::default())
+            .then(|| (bytes.total, Rate::of(bytes.tick, tick.length)))
+    }
+
+    /// Rates of the whole machine at the moment shown, received and sent; `None`: not known.
+    pub fn speed(&self) -> [Option<u64>; 2] {
+        self.mean(|tick| self.host(tick))
+    }
+
+    /// Rates of what the waveform is about, at the moment shown.
+    pub fn chart_speed(&self) -> [Option<u64>; 2] {
+        self.mean(|tick| self.charted(tick))
+    }
+
+    /// Whether a direction is counted on the agent's kernel.
+    pub fn counts(&self, direction: Direction) -> bool {
+        self.agent.capabilities.counts(direction, self.settings.scope)
+    }
+
+    /// The waveform on screen; `None`: there is none, or nothing seen yet.
+    pub fn chart(&self) -> Option<Chart> {
+        let charts = layout::plan(self.size, self.screen).charts?;
+        let mut edge = self.position.edge(&self.past)?;
+        if self.past.newest() == Some(edge) && self.position.cursor().is_none() {
+            edge += self.steps_without_data();
+        }
+        let extent =
+            Extent { edge, zoom: self.settings.zoom.ticks(), columns: charts.columns() };
+        let extent = self.position.cursor().map_or(extent, |cursor| extent.showing(cursor));
+        Some(Chart::new(&self.past, extent, |tick| self.chart_rate(tick)))
+    }
+
+    /// What the top of each half of the waveform stands for, bytes per second.
+    pub fn scale_tops(&self) -> [u64; 2] {
+        self.scales.map(super::scale::Scale::top)
+    }
+
+    /// The time of a step of the past.
+    pub fn time_of(&self, number: TickNumber) -> Option<Timestamp> {
+        self.past.time(number, self.step())
+    }
+
+    /// Received and sent per second by one process in each of the last steps up to the one shown,
+    /// oldest first; `None` in it: not known.
+    pub fn trend(&self, id: ProcessId) -> Vec<Option<u64>> {
+        let Some(at) = self.position.tick(&self.past) else { return Vec::new() };
+        let first = at.saturating_sub(TREND as u64 - 1).max(self.past.oldest());
+        (first..=at)
+            .map(|number| {
+                let tick = self.past.tick(number)?;
+                let flows = tick.changes.of(id).map(|change| change.flows()).unwrap_or_default();
+                let bytes = flows.sum(self.settings.scope).tick;
+                rate::per_second(bytes.sum(), tick.length)
+            })
+            .collect()
+    }
+
+    /// Time of day, with the date when it is not today's.
+    pub fn clock_time(&self, time: Timestamp) -> String {
+        TimeFormat::Local.clock(time, self.clock.wall)
+    }
+
+    /// Whether the order of a list is held.
+    pub fn frozen(&self, pane: Pane) -> bool {
+        self.list(pane).order != Order::Sorted
+    }
+
+    pub(super) fn chart_rate(&self, tick: &Tick) -> Option<Rate> {
+        Rate::of(self.charted(tick), tick.length)
+    }
+
+    pub(super) fn follow_scale(&mut self) {
+        let (highest, units) = (self.highest(), self.settings.units);
+        for (scale, highest) in self.scales.iter_mut().zip(highest) {
+            scale.follow(highest, units);
+        }
+    }
+
+    pub(super) fn fit_scale(&mut self) {
+        let (highest, units) = (self.highest(), self.settings.units);
+        for (scale, highest) in self.scales.iter_mut().zip(highest) {
+            scale.fit(highest, units);
+        }
+    }
+
+    fn highest(&self) -> [u64; 2] {
+        let Rate { rx, tx } = self.chart().map(|chart| chart.highest()).unwrap_or_default();
+        match self.settings.scaling {
+            Scaling::Shared => [rx.max(tx); 2],
+            Scaling::Own => [rx, tx],
+        }
+    }
+
+    fn host(&self, tick: &Tick) -> Bytes {
+        let bytes = tick.host.sum(self.settings.scope).tick;
+        match self.unattributed() {
+            Some(_) => bytes.plus(tick.unattributed.tick),
+            None => bytes,
+        }
+    }
+
+    fn charted(&self, tick: &Tick) -> Bytes {
+        match self.coverage {
+            Coverage::Everything => self.host(tick),
+            Coverage::Selected => tick.shown.sum(self.settings.scope).tick,
+        }
+    }
+
+    fn mean(&self, bytes: impl Fn(&Tick) -> Bytes) -> [Option<u64>; 2] {
+        let Some(at) = self.position.tick(&self.past) else { return [None, None] };
+        let span = self.settings.average.span().unwrap_or_default();
+        let window = self.past.window(at, span);
+        let sum = window.iter().fold(Bytes::default(), |sum, tick| sum.plus(bytes(tick)));
+        let length: Option<Duration> = match window.len() {
+            0 => None,
+            _ => window.iter().map(|tick| tick.length).sum(),
+        };
+        let known = |direction, bytes| {
+            self.counts(direction).then(|| rate::per_second(bytes, length)).flatten()
+        };
+        [known(Direction::Rx, sum.rx), known(Direction::Tx, sum.tx)]
+    }
+
+    // Steps that should have come since the newest tick, when none is coming.
+    fn steps_without_data(&self) -> u64 {
+        let silent = self.link.offline().is_some() || self.no_data_for().is_some();
+        if !silent {
+            return 0;
+        }
+        let silence = self.feed.silence(self.clock.running).as_nanos();
+        u64::try_from(silence / self.step().as_nanos().max(1)).unwrap_or(0)
+    }
+}
+
+impl Average {
+    /// For the header; `None`: the usual.
+    pub fn badge(self) -> Option<String> {
+        self.span().map(|span| format!("avg {}s", span.as_secs()))
+    }
+}

@@ -1,0 +1,322 @@
+//! What the model does with the wishes of the user.
+
+use std::time::Duration;
+
+use super::chart::Chart;
+use super::list::List;
+use super::list::Order;
+use super::moment::Lens;
+use super::moment::Moment;
+use super::moment::Zero;
+use super::past::Towards;
+use super::position::Position;
+use super::screen::Pane;
+use super::screen::Popup;
+use super::screen::Screen;
+use super::screen::Step;
+use super::settings;
+use super::settings::Command;
+use super::settings::Idle;
+use super::settings::Mouse;
+use super::settings::Numbers;
+use super::settings::Scaling;
+use super::settings::Settings;
+use super::settings::Zoom;
+use super::sort::Sort;
+use super::sort::SortKey;
+use super::Change;
+use super::Effect;
+use super::Model;
+use crate::top::action::Action;
+use crate::top::action::Motion;
+use crate::top::action::Switch;
+use crate::top::action::Travel;
+use crate::top::action::Zooming;
+use crate::top::columns;
+use crate::top::layout;
+use crate::top::help;
+
+impl Model {
+    pub(super) fn steer(&mut self, action: Action) -> Change {
+        match action {
+            Action::Resize(size) => self.size = size,
+            Action::Back => return self.back(),
+            Action::Reset => self.reset(),
+            Action::Help => self.toggle(Popup::Help { from: 0 }),
+            Action::Messages => self.toggle(Popup::Messages { from: 0 }),
+            Action::SortMenu => self.open_sort_menu(),
+            Action::Move(motion) => return self.move_by(motion),
+            Action::Accept => return self.accept(),
+            Action::SortBy(key) => return self.sort(|sort, _| sort.then(key)),
+            Action::SortReverse => return self.sort(|sort, _| sort.reversed()),
+            Action::SortNeighbour(step) => {
+                return self.sort(|sort, keys| Sort::by(neighbour(sort.key, keys, step)));
+            }
+            Action::Freeze => {
+                if let Some(pane) = self.screen.pane() {
+                    self.list_mut(pane).toggle_freeze();
+                }
+            }
+            Action::Pause => self.position = self.position.toggle_pause(&self.past),
+            Action::Travel(travel) => self.travel(travel),
+            Action::Zoom(zooming) => {
+                let zoom = &mut self.settings.zoom;
+                *zoom = match zooming {
+                    Zooming::Closer => zoom.closer(),
+                    Zooming::Wider => zoom.wider(),
+                    Zooming::Reset => Zoom::default(),
+                };
+            }
+            Action::SetZero => self.set_zero(),
+            Action::ClickRow { pane, row } => {
+                self.screen = Screen::List(pane);
+                let rows = self.rows(pane);
+                if row < rows {
+                    self.list_mut(pane).select_row(row, rows);
+                }
+            }
+            Action::ClickHeader { pane, key } => {
+                self.screen = Screen::List(pane);
+                return self.sort(|sort, _| sort.then(key));
+            }
+            Action::Wheel { pane, by } => {
+                let rows = self.rows(pane);
+                self.list_mut(pane).scroll(by, rows);
+                return Change::Paint;
+            }
+            Action::ClickChart { column } => self.click_chart(column),
+            // The rest is taken before it gets here.
+            _ => return Change::None,
+        }
+        Change::View
+    }
+
+    pub(super) fn switch(&mut self, switch: Switch) -> (Change, Effect) {
+        let settings = &mut self.settings;
+        match switch {
+            Switch::Idle => {
+                settings.idle = match settings.idle {
+                    Idle::Shown => Idle::Hidden,
+                    Idle::Hidden => Idle::Shown,
+                }
+            }
+            Switch::Loopback => {
+                settings.scope.loopback = settings::toggled(settings.scope.loopback);
+            }
+            Switch::Bits => settings.units = settings::other_unit(settings.units),
+            Switch::Base => settings.units = settings::other_base(settings.units),
+            Switch::Numbers => {
+                settings.numbers = match settings.numbers {
+                    Numbers::Rates => Numbers::Totals,
+                    Numbers::Totals => Numbers::Rates,
+                }
+            }
+            Switch::Span if self.screen == Screen::List(Pane::Exited) => {
+                settings.window = settings.window.next();
+            }
+            Switch::Span => settings.average = settings.average.next(),
+            Switch::Command => {
+                settings.command = match settings.command {
+                    Command::Name => Command::Line,
+                    Command::Line => Command::Name,
+                }
+            }
+            Switch::Scaling => {
+                settings.scaling = match settings.scaling {
+                    Scaling::Shared => Scaling::Own,
+                    Scaling::Own => Scaling::Shared,
+                }
+            }
+            Switch::Theme => {
+                settings.theme = settings.theme.next();
+                let text = format!("theme: {}", settings.theme.name());
+                self.tell(text);
+                return (Change::Paint, Effect::Nothing);
+            }
+            Switch::Mouse => {
+                let (mouse, text) = match settings.mouse {
+                    Mouse::Ours => (Mouse::Terminals, "mouse off: text can be selected"),
+                    Mouse::Terminals => (Mouse::Ours, "mouse on: hold Shift to select text"),
+                };
+                settings.mouse = mouse;
+                self.tell(text.to_owned());
+                return (Change::Paint, Effect::Mouse(mouse));
+            }
+        }
+        (Change::View, Effect::Nothing)
+    }
+
+    fn toggle(&mut self, popup: Popup) {
+        let same = std::mem::discriminant(&self.popup) == std::mem::discriminant(&popup);
+        self.popup = if same { Popup::None } else { popup };
+    }
+
+    fn back(&mut self) -> Change {
+        if self.popup != Popup::None {
+            self.popup = Popup::None;
+            return Change::Paint;
+        }
+        if self.position != Position::Live {
+            self.travel(Travel::Live);
+            return Change::View;
+        }
+        if let Some(pane) = self.screen.pane() {
+            self.list_mut(pane).selected = None;
+            self.list_mut(pane).offset = 0;
+        }
+        Change::Lists
+    }
+
+    // What says something about this terminal and this user stays.
+    fn reset(&mut self) {
+        let first = self.first_settings;
+        let Settings { theme, charset, mouse, .. } = self.settings;
+        self.settings = Settings { theme, charset, mouse, ..first };
+        self.popup = Popup::None;
+        self.zero = None;
+        self.travel(Travel::Live);
+        for pane in [Pane::Live, Pane::Exited] {
+            let list = self.list_mut(pane);
+            *list = List::new(pane);
+        }
+    }
+
+    fn open_sort_menu(&mut self) {
+        if let Some(pane) = self.screen.pane() {
+            let key = self.list(pane).sort.key;
+            let choice = SortKey::of(pane).iter().position(|&other| other == key).unwrap_or(0);
+            self.popup = Popup::SortMenu { choice };
+        }
+    }
+
+    fn accept(&mut self) -> Change {
+        let (Popup::SortMenu { choice }, Some(pane)) = (self.popup, self.screen.pane()) else {
+            return Change::None;
+        };
+        self.popup = Popup::None;
+        let Some(&key) = SortKey::of(pane).get(choice) else { return Change::Paint };
+        if self.list(pane).sort.key == key {
+            return Change::Paint;
+        }
+        self.sort(|_, _| Sort::by(key))
+    }
+
+    fn sort(&mut self, change: impl FnOnce(Sort, &[SortKey]) -> Sort) -> Change {
+        let Some(pane) = self.screen.pane() else { return Change::None };
+        let width = layout::plan(self.size, self.screen).panel(pane).unwrap_or_default().inner();
+        let keys = columns::sort_keys(pane, width.width);
+        let list = self.list_mut(pane);
+        list.sort = change(list.sort, &keys);
+        // Asking for an order ends the frozen one.
+        list.order = Order::Sorted;
+        Change::Lists
+    }
+
+    fn move_by(&mut self, motion: Motion) -> Change {
+        let lines = |page: usize| {
+            let page = isize::try_from(page.max(1)).unwrap_or(isize::MAX);
+            match motion {
+                Motion::Lines(by) => by,
+                Motion::Pages(by) => by.saturating_mul(page),
+                Motion::HalfPages(by) => by.saturating_mul((page / 2).max(1)),
+                Motion::First => isize::MIN,
+                Motion::Last => isize::MAX,
+            }
+        };
+        let page = usize::from(self.size.height.saturating_sub(4));
+        let moved = |at: usize, count: usize| {
+            at.saturating_add_signed(lines(page)).min(count.saturating_sub(1))
+        };
+        match &mut self.popup {
+            Popup::Help { from } => *from = moved(*from, help::scroll_steps(self.size)),
+            Popup::Messages { from } => *from = moved(*from, self.notices.len()),
+            Popup::SortMenu { choice } => {
+                let count = self.screen.pane().map_or(0, |pane| SortKey::of(pane).len());
+                *choice = moved(*choice, count);
+            }
+            Popup::None => return self.move_in_list(motion, lines),
+        }
+        Change::Paint
+    }
+
+    fn move_in_list(&mut self, motion: Motion, lines: impl Fn(usize) -> isize) -> Change {
+        let Some(pane) = self.screen.pane() else { return Change::None };
+        let rows = self.rows(pane);
+        let list = self.list_mut(pane);
+        match motion {
+            Motion::First => list.select_first(rows),
+            Motion::Last => list.select_last(rows),
+            _ => list.select_by(lines(rows), rows),
+        }
+        Change::Paint
+    }
+
+    fn travel(&mut self, travel: Travel) {
+        if travel != Travel::Peak {
+            self.visited_peaks.clear();
+        }
+        self.position = match travel {
+            Travel::Live => Position::Live,
+            Travel::Tick(towards) => self.position.step(&self.past, 1, towards),
+            Travel::Seconds(seconds, towards) => {
+                let step = self.step().as_nanos().max(1);
+                let ticks = (Duration::from_secs(seconds).as_nanos() / step).max(1);
+                let ticks = u64::try_from(ticks).unwrap_or(u64::MAX);
+                self.position.step(&self.past, ticks, towards)
+            }
+            Travel::Peak => return self.visit_peak(),
+        };
+    }
+
+    fn visit_peak(&mut self) {
+        let Some(chart) = self.chart() else { return };
+        let next = |chart: &Chart, visited: &[u64]| {
+            chart.next_peak(&self.past, visited, |tick| self.chart_rate(tick))
+        };
+        let mut visited = std::mem::take(&mut self.visited_peaks);
+        let peak = next(&chart, &visited).or_else(|| {
+            // All have been seen: begin again with the highest.
+            visited.clear();
+            next(&chart, &visited)
+        });
+        if let Some(tick) = peak {
+            visited.push(tick);
+            self.position = self.position.go(&self.past, tick, Towards::Older);
+        }
+        self.visited_peaks = visited;
+    }
+
+    fn click_chart(&mut self, column: usize) {
+        let Some(chart) = self.chart() else { return };
+        let ticks = chart.extent.ticks(column);
+        if !ticks.is_empty() {
+            self.visited_peaks.clear();
+            let at = (*ticks.end()).min(self.past.newest().unwrap_or(0));
+            self.position = self.position.go(&self.past, at, Towards::Older);
+        }
+    }
+
+    fn set_zero(&mut self) {
+        let lens = Lens {
+            settings: &self.settings,
+            capabilities: &self.agent.capabilities,
+            zero: None,
+        };
+        let shown = self.position.tick(&self.past);
+        let zero = shown.and_then(|tick| {
+            let moment = Moment::at(&self.past, &self.roster, tick, lens)?;
+            Some(Zero { time: self.past.tick(tick)?.time, totals: moment.totals() })
+        });
+        self.zero = zero.or(self.zero.take());
+    }
+}
+
+fn neighbour(key: SortKey, keys: &[SortKey], step: Step) -> SortKey {
+    let at = keys.iter().position(|&other| other == key);
+    let next = match (at, step) {
+        (Some(at), Step::Forward) => at + 1,
+        (Some(at), Step::Back) => at.saturating_sub(1),
+        (None, _) => 0,
+    };
+    keys.get(next).copied().unwrap_or(key)
+}

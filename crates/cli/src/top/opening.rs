@@ -1,0 +1,176 @@
+//! From the options and the environment to what the viewer starts with.
+
+use std::env;
+use std::time::Duration;
+
+use netmon_api::v1;
+
+use super::action::Clock;
+use super::model::screen::Pane;
+use super::model::screen::Screen;
+use super::model::settings::Charset;
+use super::model::settings::Mouse;
+use super::model::settings::Settings;
+use super::model::settings::Theme;
+use super::model::sort::Direction;
+use super::model::sort::Sort;
+use super::model::sort::SortKey;
+use super::model::Coverage;
+use super::model::Opening;
+use crate::args::global::GlobalArgs;
+use crate::args::shaping::Order;
+use crate::args::shaping::SortArg;
+use crate::args::top::CharsetChoice;
+use crate::args::top::ThemeChoice;
+use crate::args::top::TopArgs;
+use crate::args::top::ViewChoice;
+use crate::failure::Failure;
+use crate::filter::Selection;
+use crate::filter::States;
+use crate::session::agent::Agent;
+
+/// What the user wants to see first.
+#[derive(Debug)]
+pub struct Wishes {
+    screen: Screen,
+    sort: Sort,
+    settings: Settings,
+    selection: Selection,
+    interval: Duration,
+    terminal: CanShow,
+}
+
+/// Which characters the terminal shows, as far as it can be told without asking it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum CanShow {
+    Known(Charset),
+    Unknown,
+}
+
+impl Wishes {
+    /// Reads the options and the environment.
+    ///
+    /// # Errors
+    /// A user that does not exist, a sort key that the first view does not have.
+    pub fn new(args: &TopArgs, global: &GlobalArgs) -> Result<Self, Failure> {
+        let selection = Selection::new(&args.selection)?;
+        let screen = match args.view {
+            // Somebody who asks for ended processes does not want to begin among the others.
+            ViewChoice::Live if selection.states == States::Exited => Screen::List(Pane::Exited),
+            ViewChoice::Live => Screen::List(Pane::Live),
+            ViewChoice::Exited => Screen::List(Pane::Exited),
+            ViewChoice::Agent => Screen::Agent,
+            ViewChoice::Chart => Screen::Chart,
+        };
+        let sort = match &args.sort {
+            Some(sort) => wanted_sort(sort, screen.pane().unwrap_or(Pane::Live))?,
+            None => Sort::default(),
+        };
+        let terminal = match args.charset {
+            CharsetChoice::Unicode => CanShow::Known(Charset::Unicode),
+            CharsetChoice::Ascii => CanShow::Known(Charset::Ascii),
+            CharsetChoice::Auto => {
+                let set = |name: &str| env::var(name).ok().filter(|value| !value.is_empty());
+                let locale = ["LC_ALL", "LC_CTYPE", "LANG"].into_iter().find_map(set);
+                guess(&locale.unwrap_or_default(), &set("TERM").unwrap_or_default())
+            }
+        };
+        let theme = match args.theme {
+            _ if !global.color.is_on(true) => Theme::Mono,
+            ThemeChoice::Auto | ThemeChoice::Dark => Theme::Dark,
+            ThemeChoice::Light => Theme::Light,
+            ThemeChoice::Mono => Theme::Mono,
+            ThemeChoice::Contrast => Theme::Contrast,
+        };
+        let settings = Settings {
+            units: global.units,
+            scope: selection.scope,
+            theme,
+            charset: match terminal {
+                CanShow::Known(charset) => charset,
+                CanShow::Unknown => Charset::Unicode,
+            },
+            mouse: if args.no_mouse { Mouse::Terminals } else { Mouse::Ours },
+            ..Settings::default()
+        };
+        let interval = args.interval.unwrap_or(Duration::from_secs(1));
+        if !(Duration::from_millis(200)..=Duration::from_secs(3600)).contains(&interval) {
+            return Err(Failure::Usage("--interval must be from 200ms to 1h".to_owned()));
+        }
+        Ok(Self { screen, sort, settings, selection, interval, terminal })
+    }
+
+    /// Whether only the terminal itself can say which characters it shows.
+    pub fn asks_terminal(&self) -> bool {
+        self.terminal == CanShow::Unknown
+    }
+
+    /// What the agent is asked for.
+    pub fn filter(&self) -> v1::Filter {
+        self.selection.filter.clone()
+    }
+
+    /// What the viewer starts with.
+    pub fn opening(&self, agent: Agent, clock: Clock, socket: String) -> Opening {
+        Opening {
+            screen: self.screen,
+            sort: self.sort,
+            settings: self.settings,
+            coverage: if self.selection.is_narrow() {
+                Coverage::Selected
+            } else {
+                Coverage::Everything
+            },
+            interval: self.interval,
+            agent,
+            clock,
+            socket,
+        }
+    }
+}
+
+fn wanted_sort(wanted: &SortArg, pane: Pane) -> Result<Sort, Failure> {
+    let keys = SortKey::of(pane);
+    let key = SortKey::of_id(&wanted.key).filter(|key| keys.contains(key)).ok_or_else(|| {
+        Failure::Usage(format!(
+            "--sort: this view has no '{}'",
+            crate::text::sanitize(&wanted.key)
+        ))
+    })?;
+    let direction = match wanted.order {
+        None => return Ok(Sort::by(key)),
+        Some(Order::Ascending) => Direction::Ascending,
+        Some(Order::Descending) => Direction::Descending,
+    };
+    Ok(Sort { key, direction })
+}
+
+fn guess(locale: &str, term: &str) -> CanShow {
+    let locale = locale.to_ascii_lowercase();
+    let utf8 = locale.contains("utf-8") || locale.contains("utf8");
+    let plain = term == "linux" || term.starts_with("vt") || term == "ansi";
+    if utf8 && !plain {
+        CanShow::Unknown
+    } else {
+        CanShow::Known(Charset::Ascii)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_terminals_that_may_show_unicode_are_asked() {
+        for (locale, term, asked) in [
+            ("C.UTF-8", "xterm-256color", true),
+            ("en_US.utf8", "tmux-256color", true),
+            ("C", "xterm-256color", false),
+            ("", "xterm-256color", false),
+            ("C.UTF-8", "linux", false),
+            ("C.UTF-8", "vt220", false),
+        ] {
+            assert_eq!(guess(locale, term) == CanShow::Unknown, asked, "{locale} {term}");
+        }
+    }
+}

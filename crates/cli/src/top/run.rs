@@ -1,0 +1,177 @@
+//! The loop: keys, news and time go in, frames come out.
+
+use std::future::Future;
+use std::io;
+use std::time::Duration;
+
+use crossterm::event::Event as Input;
+use tokio::time::Instant;
+use tokio_stream::Stream;
+use tokio_stream::StreamExt as _;
+
+use super::action::Action;
+use super::action::Clock;
+use super::keys;
+use super::layout::Size;
+use super::model::settings::Mouse;
+use super::model::Effect;
+use super::model::Model;
+use crate::outcome::Outcome;
+use crate::session::agent::Agent;
+use crate::session::watch::Event;
+
+/// Shortest time between two frames.
+const FRAME: Duration = Duration::from_millis(100);
+/// How often the model hears what time it is.
+const BEAT: Duration = Duration::from_millis(250);
+
+/// Where frames go.
+pub trait Display {
+    /// Draws one frame.
+    ///
+    /// # Errors
+    /// The terminal is gone.
+    fn draw(&mut self, model: &Model) -> io::Result<()>;
+
+    /// Forgets what is on the screen, so that the next frame draws every cell.
+    ///
+    /// # Errors
+    /// The terminal is gone.
+    fn clear(&mut self) -> io::Result<()>;
+
+    /// Takes the mouse or gives it back.
+    ///
+    /// # Errors
+    /// The terminal is gone.
+    fn mouse(&mut self, mouse: Mouse) -> io::Result<()>;
+
+    /// Stops until the shell says go. Gives the size after that.
+    ///
+    /// # Errors
+    /// The terminal is gone.
+    fn suspend(&mut self) -> io::Result<Size>;
+}
+
+/// Where news comes from.
+pub trait Source {
+    /// The next event. May be dropped and called again without losing one.
+    fn next(&mut self) -> impl Future<Output = Option<Event>>;
+
+    /// Ends the wait for the next attempt to connect.
+    fn retry(&self);
+
+    /// Asks the agent about itself; the answer comes from [`Source::answer`].
+    fn ask_agent(&mut self);
+
+    /// The next answer. May be dropped and called again without losing one.
+    fn answer(&mut self) -> impl Future<Output = Agent>;
+}
+
+/// All that the loop talks to.
+#[derive(Debug)]
+pub struct Outside<S, K, D, T> {
+    /// News.
+    pub source: S,
+    /// Keys, mouse and sizes.
+    pub keys: K,
+    /// Frames.
+    pub display: D,
+    /// What time it is.
+    pub clock: T,
+}
+
+/// Runs until the user or a signal ends it.
+///
+/// # Errors
+/// The terminal is gone.
+pub async fn run<S, K, D, T>(
+    model: &mut Model,
+    outside: &mut Outside<S, K, D, T>,
+    signals: impl Future<Output = Outcome>,
+) -> io::Result<Outcome>
+where
+    S: Source,
+    K: Stream<Item = io::Result<Input>> + Unpin,
+    D: Display,
+    T: Fn() -> Clock,
+{
+    tokio::pin!(signals);
+    let mut beat = tokio::time::interval(BEAT);
+    beat.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let mut frames = Frames::new();
+    loop {
+        // Keys before news: a flood of ticks must not delay them.
+        let action = tokio::select! {
+            biased;
+            outcome = &mut signals => return Ok(outcome),
+            input = outside.keys.next() => match input {
+                Some(input) => match keys::action(&input?, model) {
+                    Some(action) => action,
+                    None => continue,
+                },
+                // Nobody can press q any more.
+                None => return Ok(Outcome::Done),
+            },
+            () = tokio::time::sleep_until(frames.due()), if frames.wanted() => {
+                outside.display.draw(model)?;
+                frames.drawn();
+                continue;
+            }
+            Some(event) = outside.source.next() => Action::Feed(event),
+            agent = outside.source.answer() => Action::Agent(Box::new(agent)),
+            _ = beat.tick() => Action::Clock((outside.clock)()),
+        };
+        if matches!(action, Action::Feed(_)) {
+            model.apply(Action::Clock((outside.clock)()));
+        }
+        match model.apply(action) {
+            Effect::Nothing => continue,
+            Effect::Quit => return Ok(Outcome::Done),
+            Effect::Draw => {}
+            Effect::Redraw => outside.display.clear()?,
+            Effect::Retry => outside.source.retry(),
+            Effect::AskAgent => outside.source.ask_agent(),
+            Effect::Mouse(mouse) => outside.display.mouse(mouse)?,
+            Effect::Suspend => {
+                let size = outside.display.suspend()?;
+                model.apply(Action::Resize(size));
+            }
+        }
+        frames.want();
+    }
+}
+
+// When the next frame is drawn.
+struct Frames {
+    last: Option<Instant>,
+    due: Option<Instant>,
+}
+
+impl Frames {
+    fn new() -> Self {
+        Self { last: None, due: Some(Instant::now()) }
+    }
+
+    fn want(&mut self) {
+        let now = Instant::now();
+        let earliest = self.last.map_or(now, |last| (last + FRAME).max(now));
+        self.due = self.due.or(Some(earliest));
+    }
+
+    fn wanted(&self) -> bool {
+        self.due.is_some()
+    }
+
+    fn due(&self) -> Instant {
+        self.due.unwrap_or_else(Instant::now)
+    }
+
+    fn drawn(&mut self) {
+        self.last = Some(Instant::now());
+        self.due = None;
+    }
+}
+
+#[cfg(test)]
+#[path = "run_tests.rs"]
+mod tests;

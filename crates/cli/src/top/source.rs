@@ -1,0 +1,57 @@
+//! The agent as the loop sees it: a subscription, and answers about itself.
+
+use tokio::sync::mpsc;
+
+use super::run::Source;
+use crate::session::agent::Agent;
+use crate::session::watch::Event;
+use crate::session::watch::Watch;
+use crate::session::Session;
+use crate::session::Target;
+
+/// A running subscription, and a second connection for questions.
+#[derive(Debug)]
+pub struct Feed {
+    watch: Watch,
+    target: Target,
+    sender: mpsc::Sender<Agent>,
+    answers: mpsc::Receiver<Agent>,
+}
+
+impl Feed {
+    /// Follows a subscription; questions go to the same agent.
+    pub fn new(watch: Watch, target: Target) -> Self {
+        let (sender, answers) = mpsc::channel(1);
+        Self { watch, target, sender, answers }
+    }
+}
+
+impl Source for Feed {
+    async fn next(&mut self) -> Option<Event> {
+        self.watch.next().await
+    }
+
+    fn retry(&self) {
+        self.watch.retry();
+    }
+
+    fn ask_agent(&mut self) {
+        // A question that is still open answers this one too.
+        let Ok(place) = self.sender.clone().try_reserve_owned() else { return };
+        let target = self.target.clone();
+        tokio::spawn(async move {
+            // No answer is no news: the subscription notices by itself that the agent is gone.
+            if let Ok(session) = Session::open_once(&target).await {
+                place.send(session.agent().clone());
+            }
+        });
+    }
+
+    async fn answer(&mut self) -> Agent {
+        match self.answers.recv().await {
+            Some(agent) => agent,
+            // This end holds a sender, so the channel is never closed.
+            None => std::future::pending().await,
+        }
+    }
+}

@@ -1,0 +1,41 @@
+//! Versions, completions and manual pages, with and without an agent.
+
+mod support;
+
+use std::path::Path;
+
+use support::agent::FakeAgent;
+use support::program::run;
+
+#[test]
+fn the_version_of_this_program_needs_no_agent() {
+    let outcome = run(Path::new("/nonexistent/agent.sock"), &["version"]);
+    assert_eq!(
+        (outcome.code, outcome.stdout.as_str()),
+        (0, "netmon 0.1.0 (API 1.0)\n")
+    );
+    let agent = FakeAgent::usual();
+    let outcome = run(&agent.socket(), &["version"]);
+    assert_eq!(
+        outcome.stdout,
+        "netmon 0.1.0 (API 1.0)\nnetmon-agent 0.1.0 (API 1.0)\n"
+    );
+}
+
+#[test]
+fn completions_and_manual_pages_need_no_agent() {
+    let nowhere = Path::new("/nonexistent/agent.sock");
+    for shell in ["bash", "zsh", "fish"] {
+        let outcome = run(nowhere, &["completions", shell]);
+        assert_eq!(outcome.code, 0);
+        assert!(outcome.stdout.contains("processes"), "{shell}");
+    }
+    let directory = tempfile::tempdir().unwrap();
+    assert_eq!(
+        run(nowhere, &["man", directory.path().to_str().unwrap()]).code,
+        0
+    );
+    for page in ["netmon.1", "netmon-watch.1", "netmon-processes.1"] {
+        assert!(directory.path().join(page).exists(), "{page}");
+    }
+}

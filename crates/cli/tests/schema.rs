@@ -1,0 +1,148 @@
+//! Everything printed as JSON fits the schema that is shipped, key by key.
+// Helpers of tests may panic as tests may.
+#![allow(clippy::unwrap_used)]
+
+mod support;
+
+use std::collections::BTreeSet;
+
+use netmon_api::v1;
+use netmon_api::v1::watch_traffic_response::Event;
+use serde_json::Value;
+use support::agent::FakeAgent;
+use support::agent::Script;
+use support::agent::Step;
+use support::program::run;
+use support::reply;
+use support::sample;
+use support::schema::check;
+
+fn schema() -> Value {
+    serde_json::from_str(include_str!("../netmon-v1.schema.json")).unwrap()
+}
+
+// The schema lets unknown keys pass, because later clients may add some; this program must not
+// print a key that its own schema does not have.
+fn close(schema: &mut Value) {
+    if let Some(object) = schema.as_object_mut() {
+        if object.contains_key("properties") {
+            object.insert("additionalProperties".to_owned(), Value::Bool(false));
+        }
+        object.values_mut().for_each(close);
+    } else if let Some(array) = schema.as_array_mut() {
+        array.iter_mut().for_each(close);
+    }
+}
+
+fn assert_fits(text: &str) -> BTreeSet<String> {
+    let mut schema = schema();
+    close(&mut schema);
+    let mut kinds = BTreeSet::new();
+    for line in text.lines() {
+        let value: Value = serde_json::from_str(line).unwrap();
+        let kind = value["type"].as_str().unwrap().to_owned();
+        let name = if kind == "row" {
+            "flat_row"
+        } else {
+            kind.as_str()
+        };
+        let mut errors = Vec::new();
+        check(&schema, &schema["$defs"][name], &value, &kind, &mut errors);
+        check(&schema, &schema, &value, &kind, &mut errors);
+        assert!(errors.is_empty(), "{errors:#?}\n{line}");
+        kinds.insert(kind);
+    }
+    kinds
+}
+
+fn eventful() -> FakeAgent {
+    let mut ending = sample::update(601, 1, 5000, 2_418_023_304);
+    ending
+        .processes
+        .push(sample::end(21934, "curl", 187, sample::code(1, 0)));
+    let gap = v1::Gap {
+        from_seq: 602,
+        to_seq: 603,
+        ..v1::Gap::default()
+    };
+    FakeAgent::start(Script {
+        watches: vec![
+            vec![
+                Step::event(Event::Snapshot(sample::snapshot())),
+                Step::event(Event::Update(ending)),
+                Step::Fail(tonic::Status::unavailable("shutting down")),
+            ],
+            vec![
+                Step::event(Event::Gap(gap)),
+                Step::event(Event::Snapshot(v1::Snapshot {
+                    tick: Some(v1::Tick {
+                        length_ns: 0,
+                        ..sample::tick(604, 4)
+                    }),
+                    ..sample::snapshot()
+                })),
+                Step::Idle,
+            ],
+        ],
+        ..Script::default()
+    })
+}
+
+#[test]
+fn every_line_of_a_stream_fits() {
+    let args = [
+        "watch",
+        "-j",
+        "-n",
+        "3",
+        "--idle",
+        "-a",
+        "--cmdline",
+        "--state",
+        "all",
+    ];
+    let kinds = assert_fits(&run(&eventful().socket(), &args).stdout);
+    let expected = ["bye", "exit", "gap", "hello", "notice", "sample"];
+    assert_eq!(kinds, expected.into_iter().map(str::to_owned).collect());
+    let args = ["watch", "-j", "-n", "3", "--flatten"];
+    assert!(assert_fits(&run(&eventful().socket(), &args).stdout).contains("row"));
+}
+
+#[test]
+fn unknown_numbers_fit() {
+    for missing in reply::CAPABILITIES {
+        let agent = FakeAgent::start(Script {
+            agent: reply::agent_without(missing, "not here"),
+            ..Script::default()
+        });
+        for scope in [
+            &["-6"][..],
+            &["--proto", "udp"],
+            &["--loopback", "only"],
+            &[],
+        ] {
+            let mut args = vec!["ps", "-j", "--state", "all", "-a"];
+            args.extend(scope);
+            assert_fits(&run(&agent.socket(), &args).stdout);
+        }
+        assert_fits(&run(&agent.socket(), &["status", "--json"]).stdout);
+    }
+}
+
+#[test]
+fn the_checker_finds_what_does_not_fit() {
+    let schema = schema();
+    for (text, expected) in [
+        (r#"{"type":"bye","v":1}"#, "bye: no reason"),
+        (r#"{"type":"bye","v":2,"reason":"x"}"#, "bye.v: 2 is not 1"),
+        (
+            r#"{"type":"bye","v":1,"reason":null}"#,
+            r#"bye.reason: null is not ["string"]"#,
+        ),
+    ] {
+        let value: Value = serde_json::from_str(text).unwrap();
+        let mut errors = Vec::new();
+        check(&schema, &schema["$defs"]["bye"], &value, "bye", &mut errors);
+        assert_eq!(errors, [expected]);
+    }
+}
