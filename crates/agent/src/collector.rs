@@ -16,6 +16,7 @@ use netmon_bpf::traffic::Probe;
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::mpsc::Sender;
 
+use crate::causes::report;
 use crate::clock::boot_now;
 use crate::ledger::Reading;
 use crate::process::is_alive;
@@ -106,7 +107,7 @@ impl Collector {
             let mut collected = match self.collect() {
                 Ok(collected) => collected,
                 Err(error) => {
-                    tracing::error!(error = %crate::report(&error), "cannot read the counters");
+                    tracing::error!(error = %report(&error), "cannot read the counters");
                     continue;
                 }
             };
@@ -114,7 +115,7 @@ impl Collector {
             if !explored {
                 explored = true;
                 if let Err(error) = self.probe.explore() {
-                    tracing::warn!(error = %crate::report(&error), "cannot explore the hooks");
+                    tracing::warn!(error = %report(&error), "cannot explore the hooks");
                 }
                 collected.hooks = Some(self.probe.hooks());
             }
@@ -123,7 +124,7 @@ impl Collector {
             }
         }
         if let Err(error) = self.probe.hand_over(self.seq, self.last) {
-            tracing::warn!(error = %crate::report(&error), "cannot leave the last tick");
+            tracing::warn!(error = %report(&error), "cannot leave the last tick");
         }
     }
 

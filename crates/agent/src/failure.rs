@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use netmon_bpf::error::Error as Probe;
 
+use crate::causes::report;
 use crate::socket::Error as Socket;
 
 /// Text for a person and a code for a script (see `netmon-agent --help`).
@@ -58,7 +59,7 @@ fn of_socket(error: &Socket) -> Failure {
         ),
         Socket::Io { source, .. } => {
             let code = if source.kind() == std::io::ErrorKind::PermissionDenied { 4 } else { 1 };
-            failure(crate::report(error), &[], code)
+            failure(report(error), &[], code)
         }
     }
 }
@@ -70,7 +71,7 @@ const RIGHTS: [&str; 3] = [
 ];
 
 fn of_probe(error: &Probe) -> Failure {
-    let text = crate::report(error);
+    let text = report(error);
     match error {
         Probe::NoBtf => failure(
             text,
@@ -112,17 +113,6 @@ fn of_probe(error: &Probe) -> Failure {
         ),
         Probe::Kernel { .. } => failure(text, &[], 1),
     }
-}
-
-/// An error with its causes on one line.
-pub fn report(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text = format!("{text}: {error}");
-        cause = error.source();
-    }
-    text
 }
 
 #[cfg(test)]

@@ -1,6 +1,8 @@
 //! The agent: counts the network traffic of every process and serves it over a Unix socket.
 #![forbid(unsafe_code)]
 
+mod causes;
+
 mod config;
 
 mod clock;
@@ -21,11 +23,11 @@ mod hub;
 
 mod capabilities;
 
-mod status;
-
 mod selection;
 
 mod wire;
+
+mod status;
 
 mod service;
 
@@ -56,7 +58,6 @@ use collector::Collected;
 use collector::Collector;
 use config::Config;
 use config::LogFormat;
-use failure::report;
 use failure::Failure;
 use hub::Hub;
 use ledger::Ledger;

@@ -3,7 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
-use crate::plan::HookSet;
+use crate::hook_set::HookSet;
 
 /// Why the counters could not be had, read or changed.
 #[derive(Debug, thiserror::Error)]

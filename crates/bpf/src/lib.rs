@@ -3,6 +3,8 @@
 //! [`traffic::Probe::start`] opens the pinned counters, or makes them; [`traffic::Probe::read`]
 //! takes all cumulative numbers at one instant. No libbpf type leaves this crate.
 
+mod hook_set;
+
 pub mod error;
 
 pub mod abi;

@@ -1,5 +1,8 @@
 //! The probe on the running kernel. Needs root and a BPF file system; says so when it skips.
 
+// Helpers of tests may panic as tests may.
+#![allow(clippy::unwrap_used)]
+
 use std::io::Read;
 use std::io::Write;
 use std::net::TcpListener;

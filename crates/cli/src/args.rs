@@ -3,6 +3,7 @@
 pub mod global;
 pub mod info;
 pub mod selection;
+pub mod selftest;
 pub mod shaping;
 pub mod top;
 pub mod watch;
@@ -14,6 +15,7 @@ use self::global::GlobalArgs;
 use self::info::CompletionsArgs;
 use self::info::ManArgs;
 use self::info::StatusArgs;
+use self::selftest::SelftestArgs;
 use self::top::TopArgs;
 use self::watch::ProcessesArgs;
 use self::watch::WatchArgs;
@@ -60,6 +62,8 @@ pub enum Command {
     Processes(Box<ProcessesArgs>),
     /// Health of the agent: what it counts, what it cannot, what it costs
     Status(StatusArgs),
+    /// Make traffic of known size and check what the agent counted
+    Selftest(SelftestArgs),
     /// Print a completion script for a shell
     Completions(CompletionsArgs),
     /// Write the manual pages

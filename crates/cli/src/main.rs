@@ -11,11 +11,13 @@ mod output;
 mod processes;
 mod rate;
 mod row;
+mod selftest;
 mod session;
 mod status;
 mod target;
 mod tell;
 mod text;
+mod top;
 mod units;
 mod watch;
 
@@ -32,7 +34,18 @@ use self::args::Command;
 use self::failure::Failure;
 use self::outcome::Outcome;
 
+/// A child of `netmon selftest`; not for people, so not in the help.
+#[derive(Debug, clap::Parser)]
+struct Peer {
+    #[command(flatten)]
+    args: selftest::PeerArgs,
+}
+
 fn main() -> ExitCode {
+    let mut words = std::env::args_os().skip(1).peekable();
+    if words.peek().is_some_and(|word| word == selftest::PEER_COMMAND) {
+        return ExitCode::from(selftest::peer(&Peer::parse_from(words).args));
+    }
     let Cli { global, command } = Cli::parse();
     let command = match command {
         Some(command) => command,
@@ -46,12 +59,13 @@ fn main() -> ExitCode {
     };
     let result = log::start(&global, &command).and_then(|()| match command {
         Command::Top(args) if args.batch => block_on(watch::run(&args.batch(), &global)),
-        Command::Top(args) => {
-            failure::terminal::check().and_then(|()| block_on(watch::run(&args.batch(), &global)))
-        }
+        Command::Top(args) => block_on(top::run(&args, &global)),
         Command::Watch(args) => block_on(watch::run(&args, &global)),
         Command::Processes(args) => block_on(processes::run(*args, &global)),
         Command::Status(args) => block_on(status::run(&args, &global)),
+        Command::Selftest(args) => {
+            block_on(selftest::run(&args, &global))
+        }
         Command::Completions(args) => block_on(manual::completions(&args)),
         Command::Man(args) => block_on(manual::man(&args)),
         Command::Version => block_on(manual::version(&global)),

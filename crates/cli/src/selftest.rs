@@ -1,20 +1,20 @@
 //! `netmon selftest`: traffic of known size through every socket path, and what the agent made
 //! of it.
 
-pub mod truth;
-pub mod syscalls;
-pub mod uring;
-pub mod socket;
-pub mod ends;
-pub mod side;
-pub mod cases;
-pub mod peer;
-pub mod namespaces;
-pub mod plan;
-pub mod harness;
-pub mod compare;
 pub mod ask;
+pub mod cases;
+pub mod compare;
+pub mod ends;
+pub mod harness;
+pub mod namespaces;
+pub mod peer;
+pub mod plan;
 pub mod report;
+pub mod side;
+pub mod socket;
+pub mod syscalls;
+pub mod truth;
+pub mod uring;
 
 #[cfg(test)]
 mod compare_tests;
@@ -30,7 +30,6 @@ use std::sync::atomic::Ordering;
 use std::sync::Arc;
 use std::time::Duration;
 
-use clap::Args;
 
 use self::compare::compare;
 use self::compare::unasked;
@@ -46,40 +45,17 @@ use self::report::Findings;
 use self::report::Summary;
 use self::truth::Account;
 use crate::args::global::GlobalArgs;
+use crate::args::selftest::SelftestArgs;
 use crate::failure::Failure;
 use crate::outcome::Outcome;
 use crate::outcome::Signals;
 use crate::session::Session;
-use crate::units::span;
 
 pub use self::peer::peer;
 pub use self::peer::PeerArgs;
 
 /// Name of the hidden command that [`peer`] serves.
 pub const PEER_COMMAND: &str = "selftest-peer";
-
-/// Check the agent: make traffic of known size and compare what it counted.
-#[derive(Debug, Clone, Args)]
-pub struct SelftestArgs {
-    /// Only cases whose name matches, for example 'udp_*'
-    #[arg(long = "case", value_name = "GLOB", default_value = "*")]
-    pub pattern: String,
-    /// List the cases and exit
-    #[arg(long)]
-    pub list: bool,
-    /// Leave out the runs between network namespaces
-    #[arg(long)]
-    pub loopback_only: bool,
-    /// Ask no agent: only check that the processes agree with each other
-    #[arg(long)]
-    pub dry_run: bool,
-    /// Print one JSON document
-    #[arg(long)]
-    pub json: bool,
-    /// Limit for one case
-    #[arg(long, value_name = "DUR", default_value = "20s", value_parser = span::parse_positive)]
-    pub timeout: Duration,
-}
 
 /// Runs the selected cases and prints the result. Ends degraded if anything is off.
 ///
@@ -89,7 +65,11 @@ pub async fn run(args: &SelftestArgs, global: &GlobalArgs) -> Result<Outcome, Fa
     if args.list {
         return print(&list()).map(|()| Outcome::Done);
     }
-    let paths: &[Path] = if args.loopback_only { &[Path::Lo] } else { &[Path::Lo, Path::Veth] };
+    let paths: &[Path] = if args.loopback_only {
+        &[Path::Lo]
+    } else {
+        &[Path::Lo, Path::Veth]
+    };
     let runs = plan::runs(&args.pattern, paths);
     if runs.is_empty() {
         let pattern = &args.pattern;
@@ -101,11 +81,19 @@ pub async fn run(args: &SelftestArgs, global: &GlobalArgs) -> Result<Outcome, Fa
         true => None,
         false => Some(Session::open(&global.target()).await?),
     };
-    let obstacles = session.as_ref().map(|session| &session.agent().capabilities);
-    let obstacles: Vec<Option<String>> =
-        runs.iter().map(|run| ask::obstacle(obstacles?, run)).collect();
-    let possible: Vec<Run> =
-        runs.iter().zip(&obstacles).filter(|(_, why)| why.is_none()).map(|(run, _)| *run).collect();
+    let obstacles = session
+        .as_ref()
+        .map(|session| &session.agent().capabilities);
+    let obstacles: Vec<Option<String>> = runs
+        .iter()
+        .map(|run| ask::obstacle(obstacles?, run))
+        .collect();
+    let possible: Vec<Run> = runs
+        .iter()
+        .zip(&obstacles)
+        .filter(|(_, why)| why.is_none())
+        .map(|(run, _)| *run)
+        .collect();
     eprintln!("running {} cases", possible.len());
     let launcher = Launcher {
         program: std::env::current_exe().map_err(|source| unable("find this program", source))?,
@@ -116,14 +104,16 @@ pub async fn run(args: &SelftestArgs, global: &GlobalArgs) -> Result<Outcome, Fa
         Traffic::Interrupted(outcome) => return Ok(outcome),
     };
     let counted = match &mut session {
-        Some(session) => Some(ask::ask(session, &accounts(&endings)).await?),
+        Some(session) => Some(question(session, &endings).await?),
         None => None,
     };
     let mut endings = endings.into_iter();
     let findings = runs.into_iter().zip(obstacles).map(|(run, obstacle)| {
         let ending = match obstacle {
             Some(why) => Ending::Skipped(why),
-            None => endings.next().unwrap_or_else(|| Ending::Failed("was not run".to_owned())),
+            None => endings
+                .next()
+                .unwrap_or_else(|| Ending::Failed("was not run".to_owned())),
         };
         (run, find(run, ending, counted.as_deref()))
     });
@@ -145,11 +135,7 @@ enum Traffic {
 }
 
 /// Makes the traffic beside the runtime, so that a signal ends it in order.
-async fn traffic(
-    launcher: Launcher,
-    runs: Vec<Run>,
-    limit: Duration,
-) -> Result<Traffic, Failure> {
+async fn traffic(launcher: Launcher, runs: Vec<Run>, limit: Duration) -> Result<Traffic, Failure> {
     let mut signals = Signals::catch()?;
     let stop = Arc::new(AtomicBool::new(false));
     let mut made = tokio::task::spawn_blocking({
@@ -165,8 +151,23 @@ async fn traffic(
     };
     stop.store(true, Ordering::Relaxed);
     // Children are ended and namespaces removed before this returns.
-    made.await.map_err(|error| unable("make traffic", error.into()))?;
+    made.await
+        .map_err(|error| unable("make traffic", error.into()))?;
     Ok(Traffic::Interrupted(outcome))
+}
+
+async fn question(session: &mut Session, endings: &[Ending]) -> Result<Vec<Counted>, Failure> {
+    let lost_before = session.agent().lost_events();
+    let counted = ask::ask(session, &accounts(endings)).await?;
+    let lost = session
+        .refresh()
+        .await?
+        .lost_events()
+        .saturating_sub(lost_before);
+    if lost > 0 {
+        eprintln!("the agent reports {lost} lost events since the start of this test");
+    }
+    Ok(counted)
 }
 
 fn make(launcher: Launcher, runs: &[Run], limit: Duration, stop: &AtomicBool) -> Vec<Ending> {
@@ -175,7 +176,13 @@ fn make(launcher: Launcher, runs: &[Run], limit: Duration, stop: &AtomicBool) ->
         true => Namespaces::make(),
         false => Err("not needed".to_owned()),
     };
-    Harness { launcher, namespaces, limit, stop }.execute(runs)
+    Harness {
+        launcher,
+        namespaces,
+        limit,
+        stop,
+    }
+    .execute(runs)
 }
 
 fn accounts(endings: &[Ending]) -> Vec<&Account> {
@@ -203,7 +210,9 @@ fn find(run: Run, ending: Ending, counted: Option<&[Counted]>) -> Finding {
 }
 
 fn list() -> String {
-    cases::all().map(|case| format!("{:<18} {}\n", case.name, case.about)).collect()
+    cases::all()
+        .map(|case| format!("{:<18} {}\n", case.name, case.about))
+        .collect()
 }
 
 fn print(text: &str) -> Result<(), Failure> {
@@ -215,5 +224,8 @@ fn print(text: &str) -> Result<(), Failure> {
 }
 
 fn unable(what: &str, source: io::Error) -> Failure {
-    Failure::File { what: format!("cannot {what}"), source }
+    Failure::File {
+        what: format!("cannot {what}"),
+        source,
+    }
 }

@@ -1,6 +1,9 @@
 //! The agent and the client as users run them, on the running kernel. Needs root; says so when it
 //! skips. Every test has its own agent, socket and pins.
 
+// Helpers of tests may panic as tests may.
+#![allow(clippy::unwrap_used)]
+
 mod network;
 mod stage;
 

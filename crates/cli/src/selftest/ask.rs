@@ -7,8 +7,8 @@ use jiff::Timestamp;
 use netmon_api::v1;
 
 use super::compare::Counted;
-use super::plan::Run;
 use super::ends::Variant;
+use super::plan::Run;
 use super::truth::Account;
 use super::truth::Bytes;
 use super::truth::Cell;
@@ -36,7 +36,10 @@ pub async fn ask(session: &mut Session, accounts: &[&Account]) -> Result<Vec<Cou
     let tick = session.agent().tick.max(Duration::from_millis(10));
     tokio::time::sleep(tick * TICKS).await;
     let pids: BTreeSet<u32> = accounts.iter().map(|account| account.pid).collect();
-    let filter = v1::Filter { pids: pids.into_iter().collect(), ..Default::default() };
+    let filter = v1::Filter {
+        pids: pids.into_iter().collect(),
+        ..Default::default()
+    };
     for _ in 0..PATIENCE {
         let sample = session.processes(filter.clone()).await?;
         if sample.time > ended {
@@ -44,7 +47,10 @@ pub async fn ask(session: &mut Session, accounts: &[&Account]) -> Result<Vec<Cou
         }
         tokio::time::sleep(tick).await;
     }
-    Err(Failure::lost(session.target(), "it makes no ticks any more"))
+    Err(Failure::lost(
+        session.target(),
+        "it makes no ticks any more",
+    ))
 }
 
 /// Why the agent cannot count what this run makes, in its own words; `None`: it can.
@@ -57,17 +63,28 @@ pub fn obstacle(capabilities: &Capabilities, run: &Run) -> Option<String> {
     };
     let capability = needed.filter_map(missing).next()?;
     let reason = capability.reason.as_deref().unwrap_or("no reason given");
-    Some(format!("the agent does not count {}: {reason}", capability.name))
+    Some(format!(
+        "the agent does not count {}: {reason}",
+        capability.name
+    ))
 }
 
 fn counted(row: &ProcessRow) -> Counted {
     let mut cells = Cells::new();
-    for (place, flows) in
-        [(Place::External, &row.flows.external), (Place::Loopback, &row.flows.loopback)]
-    {
+    for (place, flows) in [
+        (Place::External, &row.flows.external),
+        (Place::Loopback, &row.flows.loopback),
+    ] {
         for (transport, families) in [Transport::Tcp, Transport::Udp].into_iter().zip(flows) {
             for (family, counter) in [Family::V4, Family::V6].into_iter().zip(families) {
-                cells.insert(Cell { transport, family, place }, total(counter));
+                cells.insert(
+                    Cell {
+                        transport,
+                        family,
+                        place,
+                    },
+                    total(counter),
+                );
             }
         }
     }
@@ -80,5 +97,8 @@ fn counted(row: &ProcessRow) -> Counted {
 }
 
 fn total(counter: &Counter) -> Bytes {
-    Bytes { rx: counter.total.rx, tx: counter.total.tx }
+    Bytes {
+        rx: counter.total.rx,
+        tx: counter.total.tx,
+    }
 }

@@ -1,5 +1,7 @@
 //! All cases, one socket path each: what runs at either end and what must be true of the sums.
 
+pub mod batch;
+pub mod calls;
 pub mod other;
 pub mod process;
 pub mod splice;
@@ -117,7 +119,9 @@ impl Case {
 pub fn all() -> impl Iterator<Item = &'static Case> {
     let themes = [
         tcp::CASES,
+        calls::CASES,
         udp::CASES,
+        batch::CASES,
         splice::CASES,
         zerocopy::CASES,
         uring::CASES,
@@ -176,9 +180,16 @@ mod tests {
                 pid: 1,
                 start_ticks: 1,
                 name: "netmon".to_owned(),
-                cells: vec![Entry { cell, bytes: Bytes { rx, tx } }],
+                cells: vec![Entry {
+                    cell,
+                    bytes: Bytes { rx, tx },
+                }],
             };
-            assert_eq!(balance.fault(&[account]).is_none(), holds, "{balance:?} {tx} {rx}");
+            assert_eq!(
+                balance.fault(&[account]).is_none(),
+                holds,
+                "{balance:?} {tx} {rx}"
+            );
         }
     }
 }

@@ -72,11 +72,20 @@ impl fmt::Display for Verdict {
 /// Compares one process with the agent's list: a line per kind of traffic that either side has,
 /// at least one. `ticks_per_second` is the unit of [`Account::start_ticks`].
 pub fn compare(account: &Account, counted: &[Counted], ticks_per_second: u64) -> Vec<Comparison> {
-    let row = counted.iter().find(|row| is_same(account, row, ticks_per_second));
-    let truth: Cells = account.cells.iter().map(|entry| (entry.cell, entry.bytes)).collect();
+    let row = counted
+        .iter()
+        .find(|row| is_same(account, row, ticks_per_second));
+    let truth: Cells = account
+        .cells
+        .iter()
+        .map(|entry| (entry.cell, entry.bytes))
+        .collect();
     let mut kinds: BTreeSet<Cell> = truth.keys().copied().collect();
     if let Some(row) = row {
-        let moved = row.cells.iter().filter(|(_, bytes)| **bytes != Bytes::default());
+        let moved = row
+            .cells
+            .iter()
+            .filter(|(_, bytes)| **bytes != Bytes::default());
         kinds.extend(moved.map(|(cell, _)| *cell));
     }
     let line = |cell: Option<Cell>| {
@@ -86,8 +95,19 @@ pub fn compare(account: &Account, counted: &[Counted], ticks_per_second: u64) ->
         let verdict = judge(account, truth, row, counted);
         let process = account.process.clone();
         // Not listed and no traffic is right: the agent knows no process without traffic.
-        let counted = if cell.is_none() { Some(Bytes::default()) } else { counted };
-        Comparison { process, pid: account.pid, cell, truth, counted, verdict }
+        let counted = if cell.is_none() {
+            Some(Bytes::default())
+        } else {
+            counted
+        };
+        Comparison {
+            process,
+            pid: account.pid,
+            cell,
+            truth,
+            counted,
+            verdict,
+        }
     };
     if kinds.is_empty() {
         return vec![line(None)];
@@ -108,7 +128,11 @@ pub fn unasked(account: &Account) -> Vec<Comparison> {
     if account.cells.is_empty() {
         return vec![line(None, Bytes::default())];
     }
-    account.cells.iter().map(|entry| line(Some(entry.cell), entry.bytes)).collect()
+    account
+        .cells
+        .iter()
+        .map(|entry| line(Some(entry.cell), entry.bytes))
+        .collect()
 }
 
 /// Whether a row of the agent is this process: same pid, and started in the same clock tick.
@@ -126,7 +150,11 @@ fn judge(
 ) -> Verdict {
     let (Some(row), Some(counted)) = (row, counted) else {
         let silent = truth == Bytes::default();
-        return if silent { Verdict::Exact } else { Verdict::Missing };
+        return if silent {
+            Verdict::Exact
+        } else {
+            Verdict::Missing
+        };
     };
     let rx = i128::from(counted.rx) - i128::from(truth.rx);
     let tx = i128::from(counted.tx) - i128::from(truth.tx);

@@ -26,7 +26,10 @@ fn lo() -> Cell {
 }
 
 fn account(cells: &[(Cell, u64, u64)]) -> Account {
-    let entry = |&(cell, rx, tx): &(Cell, u64, u64)| Entry { cell, bytes: Bytes { rx, tx } };
+    let entry = |&(cell, rx, tx): &(Cell, u64, u64)| Entry {
+        cell,
+        bytes: Bytes { rx, tx },
+    };
     Account {
         process: "client".to_owned(),
         pid: 7,
@@ -41,7 +44,10 @@ fn counted(cells: &[(Cell, u64, u64)]) -> Counted {
         pid: 7,
         start_ns: START_NS,
         name: "netmon".to_owned(),
-        cells: cells.iter().map(|&(cell, rx, tx)| (cell, Bytes { rx, tx })).collect(),
+        cells: cells
+            .iter()
+            .map(|&(cell, rx, tx)| (cell, Bytes { rx, tx }))
+            .collect(),
     }
 }
 
@@ -84,7 +90,10 @@ fn unknown_process_is_missing_only_if_it_had_traffic() {
     assert_eq!(verdicts(&account(&[(lo(), 1, 0)]), &[]), ["missing"]);
     assert_eq!(verdicts(&account(&[]), &[]), ["ok"]);
     assert_eq!(verdicts(&account(&[]), &[counted(&[(lo(), 0, 0)])]), ["ok"]);
-    assert_eq!(verdicts(&account(&[]), &[counted(&[(lo(), 5, 0)])]), ["rx+5"]);
+    assert_eq!(
+        verdicts(&account(&[]), &[counted(&[(lo(), 5, 0)])]),
+        ["rx+5"]
+    );
 }
 
 #[test]
@@ -98,16 +107,27 @@ fn row_of_another_start_is_another_process() {
         (0, "missing"),
         (u64::MAX, "missing"),
     ] {
-        let row = Counted { start_ns, ..counted(&[(lo(), 1, 2)]) };
+        let row = Counted {
+            start_ns,
+            ..counted(&[(lo(), 1, 2)])
+        };
         assert_eq!(verdicts(&truth, &[row]), [expected], "{start_ns}");
     }
 }
 
 #[test]
 fn wrong_name_is_told_without_control_characters() {
-    let row = Counted { name: "x\x1b[31m".to_owned(), ..counted(&[(lo(), 1, 2)]) };
-    let [found] = &verdicts(&account(&[(lo(), 1, 2)]), &[row])[..] else { panic!("one line") };
-    assert!(found.starts_with("name x") && !found.contains('\x1b'), "{found}");
+    let row = Counted {
+        name: "x\x1b[31m".to_owned(),
+        ..counted(&[(lo(), 1, 2)])
+    };
+    let [found] = &verdicts(&account(&[(lo(), 1, 2)]), &[row])[..] else {
+        panic!("one line")
+    };
+    assert!(
+        found.starts_with("name x") && !found.contains('\x1b'),
+        "{found}"
+    );
 }
 
 proptest! {

@@ -101,7 +101,10 @@ impl Harness<'_> {
         }
         let endings = endings.into_inner().unwrap_or_else(PoisonError::into_inner);
         let never = || Ending::Failed("was not run".to_owned());
-        endings.into_iter().map(|ending| ending.unwrap_or_else(never)).collect()
+        endings
+            .into_iter()
+            .map(|ending| ending.unwrap_or_else(never))
+            .collect()
     }
 
     fn run(&self, run: &Run) -> Ending {
@@ -125,12 +128,21 @@ impl Harness<'_> {
         for value in [end.to_possible_value(), run.path.to_possible_value()] {
             command.args(value.iter().map(|value| value.get_name()));
         }
-        command.args(run.variant.to_possible_value().iter().map(|value| value.get_name()));
+        command.args(
+            run.variant
+                .to_possible_value()
+                .iter()
+                .map(|value| value.get_name()),
+        );
         if let (Path::Veth, Ok(namespaces)) = (run.path, &self.namespaces) {
             command.arg("--netns").arg(namespaces.file(end));
         }
         // A group of its own, so that what it forks can be ended with it.
-        command.process_group(0).stdin(line).stdout(Stdio::piped()).stderr(Stdio::null());
+        command
+            .process_group(0)
+            .stdin(line)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null());
         command.spawn()
     }
 }
@@ -154,7 +166,10 @@ impl Pair {
     fn start(harness: &Harness<'_>, run: &Run) -> std::io::Result<Self> {
         let flags = SockFlag::SOCK_CLOEXEC;
         let (a, b) = socketpair(AddressFamily::Unix, SockType::SeqPacket, None, flags)?;
-        let mut pair = Self { children: Vec::new(), outputs: Vec::new() };
+        let mut pair = Self {
+            children: Vec::new(),
+            outputs: Vec::new(),
+        };
         for (end, line) in [(End::A, a), (End::B, b)] {
             let mut child = harness.child(run, end, line.into())?;
             pair.outputs.extend(child.stdout.take());
@@ -172,7 +187,9 @@ impl Pair {
         while !open.is_empty() && end == Silence::Quiet {
             open.retain(|&number| {
                 let (output, text) = (self.outputs.get_mut(number), texts.get_mut(number));
-                output.zip(text).is_some_and(|(output, text)| still_open(output, text))
+                output
+                    .zip(text)
+                    .is_some_and(|(output, text)| still_open(output, text))
             });
             if harness.stop.load(Ordering::Relaxed) {
                 end = Silence::Stopped;
@@ -180,8 +197,15 @@ impl Pair {
                 end = Silence::TimeUp;
             }
         }
-        let lines = texts.iter().flat_map(|text| text.split(|&byte| byte == b'\n'));
-        (lines.filter_map(|line| serde_json::from_slice(line).ok()).collect(), end)
+        let lines = texts
+            .iter()
+            .flat_map(|text| text.split(|&byte| byte == b'\n'));
+        (
+            lines
+                .filter_map(|line| serde_json::from_slice(line).ok())
+                .collect(),
+            end,
+        )
     }
 }
 

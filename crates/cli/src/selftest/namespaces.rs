@@ -30,12 +30,17 @@ impl Namespaces {
         }
         let pid = std::process::id();
         let made = Self {
-            names: [format!("netmon-selftest-{pid}-a"), format!("netmon-selftest-{pid}-b")],
+            names: [
+                format!("netmon-selftest-{pid}-a"),
+                format!("netmon-selftest-{pid}-b"),
+            ],
         };
         let [a, b] = &made.names;
         ip(&["netns", "add", a])?;
         ip(&["netns", "add", b])?;
-        ip(&["-n", a, "link", "add", "veth0", "type", "veth", "peer", "name", "veth0", "netns", b])?;
+        ip(&[
+            "-n", a, "link", "add", "veth0", "type", "veth", "peer", "name", "veth0", "netns", b,
+        ])?;
         for (end, name) in [(End::A, a), (End::B, b)] {
             let v4 = format!("{}/24", address(Path::Veth, Variant::V4, end));
             let v6 = format!("{}/64", address(Path::Veth, Variant::V6, end));
@@ -83,13 +88,20 @@ fn allow_all(namespace: PathBuf) {
 }
 
 fn ip(arguments: &[&str]) -> Result<(), String> {
-    let done = Command::new("ip").args(arguments).output().map_err(|error| match error.kind() {
-        std::io::ErrorKind::NotFound => "the ip command (iproute2) is not installed".to_owned(),
-        _ => format!("ip: {error}"),
-    })?;
+    let done = Command::new("ip")
+        .args(arguments)
+        .output()
+        .map_err(|error| match error.kind() {
+            std::io::ErrorKind::NotFound => "the ip command (iproute2) is not installed".to_owned(),
+            _ => format!("ip: {error}"),
+        })?;
     if done.status.success() {
         return Ok(());
     }
     let reason = String::from_utf8_lossy(&done.stderr);
-    Err(format!("ip {}: {}", arguments.join(" "), reason.lines().next().unwrap_or("failed")))
+    Err(format!(
+        "ip {}: {}",
+        arguments.join(" "),
+        reason.lines().next().unwrap_or("failed")
+    ))
 }

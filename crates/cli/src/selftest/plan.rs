@@ -21,7 +21,11 @@ pub fn runs(pattern: &str, paths: &[Path]) -> Vec<Run> {
     let mut runs = Vec::new();
     for case in cases::all().filter(|case| matches(pattern, case.name)) {
         for &path in paths.iter().filter(|path| case.paths.contains(path)) {
-            runs.extend(case.variants.iter().map(|&variant| Run { case, path, variant }));
+            runs.extend(case.variants.iter().map(|&variant| Run {
+                case,
+                path,
+                variant,
+            }));
         }
     }
     runs
@@ -87,7 +91,8 @@ mod tests {
     proptest! {
         #[test]
         fn star_around_a_name_matches_it(text in any::<String>(), before in "[a-z]*") {
-            prop_assert!(matches(&format!("{before}*"), &format!("{before}{text}")));
+            let (pattern, name) = (format!("{before}*"), format!("{before}{text}"));
+            prop_assert!(matches(&pattern, &name));
         }
     }
 }

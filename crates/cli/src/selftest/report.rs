@@ -43,7 +43,10 @@ pub struct Summary {
 impl Summary {
     /// Counts the findings.
     pub fn of(findings: &Findings) -> Self {
-        let mut summary = Self { cases: findings.len(), ..Self::default() };
+        let mut summary = Self {
+            cases: findings.len(),
+            ..Self::default()
+        };
         for (_, finding) in findings {
             let count = match finding {
                 Finding::Skipped(_) => &mut summary.skipped,
@@ -66,8 +69,9 @@ fn is_exact(line: &Comparison) -> bool {
     line.verdict == Verdict::Exact
 }
 
-const HEADER: [&str; 9] =
-    ["CASE", "PATH", "FAMILY", "PROCESS", "SENT", "COUNTED", "RECEIVED", "COUNTED", "RESULT"];
+const HEADER: [&str; 9] = [
+    "CASE", "PATH", "FAMILY", "PROCESS", "SENT", "COUNTED", "RECEIVED", "COUNTED", "RESULT",
+];
 const NUMBERS: std::ops::RangeInclusive<usize> = 4..=7;
 /// From this many alike on, exact lines of processes with the same part become one.
 const FOLD: usize = 3;
@@ -75,8 +79,17 @@ const FOLD: usize = 3;
 /// The table, its header first.
 pub fn table(findings: &Findings) -> String {
     let mut rows = vec![HEADER.map(str::to_owned)];
-    rows.extend(findings.iter().flat_map(|(run, finding)| rows_of(run, finding)));
-    let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
+    rows.extend(
+        findings
+            .iter()
+            .flat_map(|(run, finding)| rows_of(run, finding)),
+    );
+    let width = |column: usize| {
+        rows.iter()
+            .map(|row| row[column].chars().count())
+            .max()
+            .unwrap_or(0)
+    };
     let widths: [usize; 9] = std::array::from_fn(width);
     let mut text = String::new();
     for row in &rows {
@@ -96,8 +109,18 @@ pub fn table(findings: &Findings) -> String {
 
 /// The last line.
 pub fn summary(findings: &Findings) -> String {
-    let Summary { cases, exact, off, skipped, failed } = Summary::of(findings);
-    let failed = if failed > 0 { format!(", {failed} failed") } else { String::new() };
+    let Summary {
+        cases,
+        exact,
+        off,
+        skipped,
+        failed,
+    } = Summary::of(findings);
+    let failed = if failed > 0 {
+        format!(", {failed} failed")
+    } else {
+        String::new()
+    };
     format!("{cases} cases, {exact} exact, {off} off, {skipped} skipped{failed}\n")
 }
 
@@ -137,12 +160,18 @@ fn folded(lines: &[Comparison]) -> Vec<Comparison> {
                 && other.counted.is_some() == line.counted.is_some()
         };
         let group: Vec<&Comparison> = lines.iter().filter(alike).collect();
-        let Some(first) = group.first().filter(|_| is_exact(line) && group.len() >= FOLD) else {
+        let Some(first) = group
+            .first()
+            .filter(|_| is_exact(line) && group.len() >= FOLD)
+        else {
             folded.push(line.clone());
             continue;
         };
         if std::ptr::eq(*first, line) {
-            let add = |sum: Bytes, more: Bytes| Bytes { rx: sum.rx + more.rx, tx: sum.tx + more.tx };
+            let add = |sum: Bytes, more: Bytes| Bytes {
+                rx: sum.rx + more.rx,
+                tx: sum.tx + more.tx,
+            };
             let truths = group.iter().map(|line| line.truth);
             let counts = group.iter().filter_map(|line| line.counted);
             folded.push(Comparison {
@@ -158,7 +187,8 @@ fn folded(lines: &[Comparison]) -> Vec<Comparison> {
 
 fn numbers(line: &Comparison) -> [String; 4] {
     let counted = |pick: fn(Bytes) -> u64| {
-        line.counted.map_or_else(|| "n/a".to_owned(), |bytes| pick(bytes).to_string())
+        line.counted
+            .map_or_else(|| "n/a".to_owned(), |bytes| pick(bytes).to_string())
     };
     [
         line.truth.tx.to_string(),
@@ -180,7 +210,10 @@ fn kind(cell: Cell) -> String {
 }
 
 fn name_of(value: &impl ValueEnum) -> String {
-    value.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default()
+    value
+        .to_possible_value()
+        .map(|value| value.get_name().to_owned())
+        .unwrap_or_default()
 }
 
 #[derive(Serialize)]
@@ -218,10 +251,15 @@ pub fn json(findings: &Findings) -> String {
     let document = Document {
         r#type: "selftest",
         v: 1,
-        cases: findings.iter().map(|(run, finding)| object(run, finding)).collect(),
+        cases: findings
+            .iter()
+            .map(|(run, finding)| object(run, finding))
+            .collect(),
         summary: Summary::of(findings),
     };
-    serde_json::to_string_pretty(&document).map(|text| text + "\n").unwrap_or_default()
+    serde_json::to_string_pretty(&document)
+        .map(|text| text + "\n")
+        .unwrap_or_default()
 }
 
 fn object(run: &Run, finding: &Finding) -> CaseObject {

@@ -1,0 +1,88 @@
+//! What the result looks like.
+
+use super::compare::Comparison;
+use super::compare::Verdict;
+use super::ends::Path;
+use super::plan::runs;
+use super::report::json;
+use super::report::summary;
+use super::report::table;
+use super::report::Finding;
+use super::report::Findings;
+use super::report::Summary;
+use super::truth::Bytes;
+use super::truth::Cell;
+use super::truth::Transport;
+
+fn line(process: &str, truth: Bytes, counted: Option<Bytes>, verdict: Verdict) -> Comparison {
+    let cell = Some(Cell::of(Transport::Tcp, "127.0.0.1".parse().unwrap()));
+    Comparison {
+        process: process.to_owned(),
+        pid: 7,
+        cell,
+        truth,
+        counted,
+        verdict,
+    }
+}
+
+fn findings() -> Findings {
+    let bytes = |rx, tx| Bytes { rx, tx };
+    let exact = |process, rx, tx| line(process, bytes(rx, tx), Some(bytes(rx, tx)), Verdict::Exact);
+    let results = [
+        Finding::Compared(vec![exact("client", 0, 100), exact("server", 100, 0)]),
+        Finding::Compared(vec![
+            line(
+                "client",
+                bytes(7, 100),
+                Some(bytes(7, 112)),
+                Verdict::Off { rx: 0, tx: 12 },
+            ),
+            line("server", bytes(100, 7), None, Verdict::Missing),
+        ]),
+        Finding::Compared(vec![
+            exact("short life", 0, 1000),
+            exact("short life", 0, 2000),
+            exact("short life", 0, 3000),
+            exact("server", 6000, 0),
+        ]),
+        Finding::Skipped("no TLS in this kernel".to_owned()),
+        Finding::Failed("client: Connection reset by peer".to_owned()),
+    ];
+    runs("tcp_*", &[Path::Lo])
+        .into_iter()
+        .zip(results)
+        .collect()
+}
+
+#[test]
+fn table_has_a_line_per_process_and_one_for_many_alike() {
+    insta::assert_snapshot!(table(&findings()) + &summary(&findings()), @"");
+}
+
+#[test]
+fn json_has_every_process_and_null_for_unknown() {
+    let document: serde_json::Value = serde_json::from_str(&json(&findings())).unwrap();
+    assert_eq!(document["summary"]["off"], 1);
+    assert_eq!(
+        document["cases"][2]["processes"].as_array().map(Vec::len),
+        Some(4)
+    );
+    let missing = &document["cases"][1]["processes"][1];
+    assert_eq!(missing["tx_bytes"], 7);
+    assert!(missing["tx_bytes_counted"].is_null());
+    assert_eq!(missing["result"], "missing");
+    assert_eq!(document["cases"][3]["reason"], "no TLS in this kernel");
+}
+
+#[test]
+fn anything_off_or_failed_is_not_clean() {
+    for (kept, clean) in [(&[0, 2, 3][..], true), (&[0, 1], false), (&[0, 4], false)] {
+        let findings = findings().into_iter().enumerate();
+        let kept: Findings = findings
+            .filter(|(at, _)| kept.contains(at))
+            .map(|(_, finding)| finding)
+            .collect();
+        assert_eq!(Summary::of(&kept).is_clean(), clean);
+    }
+}

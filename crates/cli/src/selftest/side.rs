@@ -60,7 +60,11 @@ impl Side {
     /// Sends the other side a message, over a Unix socket that nothing may count.
     pub fn tell(&self, message: impl Display) -> Outcome {
         let text = message.to_string();
-        socket::send(self.line.as_raw_fd(), text.as_bytes(), MsgFlags::MSG_NOSIGNAL)?;
+        socket::send(
+            self.line.as_raw_fd(),
+            text.as_bytes(),
+            MsgFlags::MSG_NOSIGNAL,
+        )?;
         Ok(())
     }
 
@@ -88,9 +92,16 @@ impl Side {
 
     /// A socket of this variant. `protocol` 0 is the usual one of `kind`.
     pub fn open(&self, kind: i32, protocol: i32) -> Result<Socket, Stop> {
-        let family = if self.variant == Variant::V4 { libc::AF_INET } else { libc::AF_INET6 };
-        let transport =
-            if kind == libc::SOCK_STREAM { Transport::Tcp } else { Transport::Udp };
+        let family = if self.variant == Variant::V4 {
+            libc::AF_INET
+        } else {
+            libc::AF_INET6
+        };
+        let transport = if kind == libc::SOCK_STREAM {
+            Transport::Tcp
+        } else {
+            Transport::Udp
+        };
         let fd = syscalls::socket(family, kind, protocol).map_err(|errno| match errno {
             Errno::EPROTONOSUPPORT | Errno::EAFNOSUPPORT | Errno::ENOPROTOOPT => {
                 Stop::skip(format_args!("no such socket here ({})", errno.desc()))
@@ -139,11 +150,7 @@ impl Side {
     }
 
     /// Runs `part` in a forked process with sums of its own, which accounts for itself as `label`.
-    pub fn fork(
-        &self,
-        label: &str,
-        part: impl FnOnce() -> Outcome,
-    ) -> Result<Pid, Stop> {
+    pub fn fork(&self, label: &str, part: impl FnOnce() -> Outcome) -> Result<Pid, Stop> {
         Ok(syscalls::fork(|| self.forked(label, part))?)
     }
 
@@ -170,7 +177,9 @@ impl Side {
 pub fn reap(child: Pid) -> Outcome {
     match nix::sys::wait::waitpid(child, None)? {
         WaitStatus::Exited(_, 0) => Ok(()),
-        status => Err(Stop::fail(format_args!("a forked process ended badly: {status:?}"))),
+        status => Err(Stop::fail(format_args!(
+            "a forked process ended badly: {status:?}"
+        ))),
     }
 }
 
@@ -182,7 +191,9 @@ pub fn die_with_parent() {
 
 /// Writes one line to stdout at once. Gives the exit code that goes with it.
 pub fn print(line: &Line) -> i32 {
-    let text = serde_json::to_string(line).map(|text| text + "\n").unwrap_or_default();
+    let text = serde_json::to_string(line)
+        .map(|text| text + "\n")
+        .unwrap_or_default();
     // One write shorter than PIPE_BUF: lines of several processes do not mix.
     let written = nix::unistd::write(std::io::stdout(), text.as_bytes());
     match (line, written) {
@@ -207,7 +218,11 @@ fn account(label: &str, tally: &Tally) -> Result<Account, Stop> {
 pub fn ticks_per_second() -> u64 {
     let ticks = nix::unistd::sysconf(nix::unistd::SysconfVar::CLK_TCK);
     // 100 on every architecture that Linux runs on today.
-    ticks.ok().flatten().and_then(|ticks| u64::try_from(ticks).ok()).unwrap_or(100)
+    ticks
+        .ok()
+        .flatten()
+        .and_then(|ticks| u64::try_from(ticks).ok())
+        .unwrap_or(100)
 }
 
 /// Field 22 of a stat file. The name, field 2, may itself hold spaces and parentheses.
@@ -236,7 +251,9 @@ impl Listener {
         let fd = socket.into_fd();
         bind(&fd, address)?;
         socket::listen(&fd, Backlog::new(16)?)?;
-        Ok(Self { inner: TcpListener::from(fd) })
+        Ok(Self {
+            inner: TcpListener::from(fd),
+        })
     }
 
     /// The port.
@@ -247,7 +264,12 @@ impl Listener {
     /// Accepts one connection, whose own peer address decides its kind.
     pub fn accept(&self, side: &Side) -> Result<Socket, Stop> {
         let (stream, peer) = self.inner.accept()?;
-        Ok(Socket::new(stream.into(), Transport::Tcp, peer.ip(), side.tally.clone()))
+        Ok(Socket::new(
+            stream.into(),
+            Transport::Tcp,
+            peer.ip(),
+            side.tally.clone(),
+        ))
     }
 }
 
@@ -266,7 +288,11 @@ mod tests {
     fn hostile_name_does_not_shift_the_start_time() {
         let rest = "S 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 4711 0 0";
         for name in ["netmon", "a b", ") (", "x) S 9 9 9"] {
-            assert_eq!(start_ticks(&format!("12 ({name}) {rest}")), Some(4711), "{name}");
+            assert_eq!(
+                start_ticks(&format!("12 ({name}) {rest}")),
+                Some(4711),
+                "{name}"
+            );
         }
         assert_eq!(start_ticks("12 no name"), None);
     }

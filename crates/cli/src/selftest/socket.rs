@@ -34,7 +34,12 @@ pub struct Socket {
 impl Socket {
     /// Wraps `fd`. `peer` decides the kind of the traffic wherever a call names no address.
     pub fn new(fd: OwnedFd, transport: Transport, peer: IpAddr, tally: Tally) -> Self {
-        Self { fd, transport, peer, tally }
+        Self {
+            fd,
+            transport,
+            peer,
+            tally,
+        }
     }
 
     /// The descriptor, for calls that move no payload.
@@ -92,7 +97,8 @@ impl Socket {
     /// sendmmsg(2); gives the number of datagrams sent.
     pub fn send_many(&self, parts: &[&[u8]], to: Option<SocketAddr>) -> Result<usize, Errno> {
         let sent = syscalls::send_many(&self.fd, parts, to)?;
-        sent.iter().for_each(|&bytes| self.tally.sent(self.cell(), bytes));
+        sent.iter()
+            .for_each(|&bytes| self.tally.sent(self.cell(), bytes));
         Ok(sent.len())
     }
 
@@ -124,10 +130,13 @@ impl Socket {
 
     /// recvfrom(2).
     pub fn receive_from(&self, into: &mut [u8]) -> Result<(usize, SocketAddr), Errno> {
-        let (received, from) =
-            socket::recvfrom::<SockaddrStorage>(self.fd.as_raw_fd(), into)?;
-        let from = from.as_ref().and_then(plain_address).ok_or(Errno::EAFNOSUPPORT)?;
-        self.tally.received(Cell::of(self.transport, from.ip()), received);
+        let (received, from) = socket::recvfrom::<SockaddrStorage>(self.fd.as_raw_fd(), into)?;
+        let from = from
+            .as_ref()
+            .and_then(plain_address)
+            .ok_or(Errno::EAFNOSUPPORT)?;
+        self.tally
+            .received(Cell::of(self.transport, from.ip()), received);
         Ok((received, from))
     }
 
@@ -144,7 +153,9 @@ impl Socket {
     /// recvmmsg(2); gives the number of datagrams received.
     pub fn receive_many(&self, into: &mut [Vec<u8>]) -> Result<usize, Errno> {
         let received = syscalls::receive_many(&self.fd, into)?;
-        received.iter().for_each(|&bytes| self.tally.received(self.cell(), bytes));
+        received
+            .iter()
+            .for_each(|&bytes| self.tally.received(self.cell(), bytes));
         Ok(received.len())
     }
 
@@ -214,12 +225,20 @@ impl Socket {
 /// The port that a socket is bound to.
 pub fn local_port(fd: &OwnedFd) -> Result<u16, Errno> {
     let address = socket::getsockname::<SockaddrStorage>(fd.as_raw_fd())?;
-    plain_address(&address).map(|address| address.port()).ok_or(Errno::EAFNOSUPPORT)
+    plain_address(&address)
+        .map(|address| address.port())
+        .ok_or(Errno::EAFNOSUPPORT)
 }
 
 fn plain_address(address: &SockaddrStorage) -> Option<SocketAddr> {
-    let v4 = address.as_sockaddr_in().map(|v4| SocketAddr::from((v4.ip(), v4.port())));
-    let v6 = || address.as_sockaddr_in6().map(|v6| SocketAddr::from((v6.ip(), v6.port())));
+    let v4 = address
+        .as_sockaddr_in()
+        .map(|v4| SocketAddr::from((v4.ip(), v4.port())));
+    let v6 = || {
+        address
+            .as_sockaddr_in6()
+            .map(|v6| SocketAddr::from((v6.ip(), v6.port())))
+    };
     v4.or_else(v6)
 }
 

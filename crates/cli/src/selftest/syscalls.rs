@@ -77,7 +77,11 @@ pub fn send_many(
     // `address` live past the call, and the kernel only reads them.
     let sent = unsafe { libc::sendmmsg(fd.as_raw_fd(), messages.as_mut_ptr(), count, 0) };
     let sent = Errno::result(sent)? as usize;
-    Ok(messages.iter().take(sent).map(|each| each.msg_len as usize).collect())
+    Ok(messages
+        .iter()
+        .take(sent)
+        .map(|each| each.msg_len as usize)
+        .collect())
 }
 
 /// recvmmsg(2) with MSG_WAITFORONE: at most one datagram per buffer. Gives the length of each.
@@ -94,10 +98,20 @@ pub fn receive_many(fd: &OwnedFd, buffers: &mut [Vec<u8>]) -> Result<Vec<usize>,
     // SAFETY: each header points at one iovec over one distinct buffer; all outlive the call.
     let received = unsafe {
         let first = messages.as_mut_ptr();
-        libc::recvmmsg(fd.as_raw_fd(), first, count, libc::MSG_WAITFORONE, ptr::null_mut())
+        libc::recvmmsg(
+            fd.as_raw_fd(),
+            first,
+            count,
+            libc::MSG_WAITFORONE,
+            ptr::null_mut(),
+        )
     };
     let received = Errno::result(received)? as usize;
-    Ok(messages.iter().take(received).map(|each| each.msg_len as usize).collect())
+    Ok(messages
+        .iter()
+        .take(received)
+        .map(|each| each.msg_len as usize)
+        .collect())
 }
 
 fn message(part: &mut libc::iovec) -> libc::mmsghdr {
@@ -191,7 +205,10 @@ impl Mapping {
         if start == libc::MAP_FAILED {
             return Err(Errno::last());
         }
-        Ok(Self { start: start.cast(), length })
+        Ok(Self {
+            start: start.cast(),
+            length,
+        })
     }
 
     /// The address of the byte at `offset`, which must be inside.
@@ -217,11 +234,15 @@ impl Mapping {
 
     /// Writes the aligned 32-bit word at `offset`, with release ordering.
     pub fn store(&self, offset: usize, value: u32) {
-        self.word(offset).store(value, std::sync::atomic::Ordering::Release);
+        self.word(offset)
+            .store(value, std::sync::atomic::Ordering::Release);
     }
 
     fn word(&self, offset: usize) -> &std::sync::atomic::AtomicU32 {
-        assert!(offset % 4 == 0 && offset + 4 <= self.length, "word inside the mapping");
+        assert!(
+            offset % 4 == 0 && offset + 4 <= self.length,
+            "word inside the mapping"
+        );
         // SAFETY: inside the mapping and aligned as just checked; shared with the kernel, so only
         // ever used as an atomic. Lives as long as `self`.
         unsafe { &*self.at(offset).cast() }
@@ -258,9 +279,7 @@ impl Transfer<'_> {
     pub fn place(&mut self) -> (u64, u32) {
         match self {
             Transfer::Send(from) => (from.as_ptr().expose_provenance() as u64, from.len() as u32),
-            Transfer::Receive(to) => {
-                (to.as_mut_ptr().expose_provenance() as u64, to.len() as u32)
-            }
+            Transfer::Receive(to) => (to.as_mut_ptr().expose_provenance() as u64, to.len() as u32),
         }
     }
 }

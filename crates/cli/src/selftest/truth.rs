@@ -56,9 +56,21 @@ impl Cell {
     /// The kind that traffic with `peer` is.
     pub fn of(transport: Transport, peer: IpAddr) -> Self {
         let peer = peer.to_canonical();
-        let family = if peer.is_ipv4() { Family::V4 } else { Family::V6 };
-        let place = if peer.is_loopback() { Place::Loopback } else { Place::External };
-        Self { transport, family, place }
+        let family = if peer.is_ipv4() {
+            Family::V4
+        } else {
+            Family::V6
+        };
+        let place = if peer.is_loopback() {
+            Place::Loopback
+        } else {
+            Place::External
+        };
+        Self {
+            transport,
+            family,
+            place,
+        }
     }
 }
 
@@ -103,10 +115,12 @@ pub struct Account {
 impl Account {
     /// Over all kinds.
     pub fn sum(&self) -> Bytes {
-        self.cells.iter().fold(Bytes::default(), |sum, entry| Bytes {
-            rx: sum.rx + entry.bytes.rx,
-            tx: sum.tx + entry.bytes.tx,
-        })
+        self.cells
+            .iter()
+            .fold(Bytes::default(), |sum, entry| Bytes {
+                rx: sum.rx + entry.bytes.rx,
+                tx: sum.tx + entry.bytes.tx,
+            })
     }
 }
 
@@ -144,14 +158,17 @@ impl Tally {
 
     /// Starts at what an earlier program in the same process had.
     pub fn resume(&self, entries: &[Entry]) {
-        self.cells().extend(entries.iter().map(|entry| (entry.cell, entry.bytes)));
+        self.cells()
+            .extend(entries.iter().map(|entry| (entry.cell, entry.bytes)));
     }
 
     /// All kinds that are not zero.
     pub fn entries(&self) -> Vec<Entry> {
         let cells = self.cells();
         let entries = cells.iter().map(|(&cell, &bytes)| Entry { cell, bytes });
-        entries.filter(|entry| entry.bytes != Bytes::default()).collect()
+        entries
+            .filter(|entry| entry.bytes != Bytes::default())
+            .collect()
     }
 
     fn cells(&self) -> MutexGuard<'_, Cells> {

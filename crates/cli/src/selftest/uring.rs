@@ -75,7 +75,12 @@ impl Ring {
         let protection = libc::PROT_READ | libc::PROT_WRITE;
         let rings = Mapping::of(&fd, length, protection, OFFSET_OF_RINGS)?;
         let entries = Mapping::of(&fd, submit * ENTRY_BYTES, protection, OFFSET_OF_ENTRIES)?;
-        Ok(Self { fd, rings, entries, layout })
+        Ok(Self {
+            fd,
+            rings,
+            entries,
+            layout,
+        })
     }
 
     /// Sends on `socket`; the result is that of send(2).
@@ -100,22 +105,33 @@ impl Ring {
         mut transfer: Transfer<'_>,
         runner: Runner,
     ) -> Result<usize, Errno> {
-        let flags = if runner == Runner::Worker { FLAG_ASYNC } else { 0 };
+        let flags = if runner == Runner::Worker {
+            FLAG_ASYNC
+        } else {
+            0
+        };
         let (address, length) = transfer.place();
         let tail = self.rings.load(self.layout.submit_tail);
         let slot = tail & self.rings.load(self.layout.submit_mask);
         let entry = slot as usize * ENTRY_BYTES;
-        (0..ENTRY_BYTES).step_by(4).for_each(|at| self.entries.store(entry + at, 0));
+        (0..ENTRY_BYTES)
+            .step_by(4)
+            .for_each(|at| self.entries.store(entry + at, 0));
         // The first word is opcode, flags and priority; see struct io_uring_sqe.
         let first = u32::from_ne_bytes([operation as u8, flags as u8, 0, 0]);
         self.entries.store(entry, first);
-        self.entries.store(entry + 4, socket.as_raw_fd().cast_unsigned());
+        self.entries
+            .store(entry + 4, socket.as_raw_fd().cast_unsigned());
         let [low, high] = words(address);
         self.entries.store(entry + 16, low);
         self.entries.store(entry + 20, high);
         self.entries.store(entry + 24, length);
-        self.rings.store(self.layout.submit_array + slot as usize * size_of::<u32>(), slot);
-        self.rings.store(self.layout.submit_tail, tail.wrapping_add(1));
+        self.rings.store(
+            self.layout.submit_array + slot as usize * size_of::<u32>(),
+            slot,
+        );
+        self.rings
+            .store(self.layout.submit_tail, tail.wrapping_add(1));
         syscalls::ring_enter(&self.fd, transfer)?;
         self.completion()
     }
@@ -128,12 +144,16 @@ impl Ring {
         let slot = head & self.rings.load(self.layout.complete_mask);
         let at = self.layout.completions + slot as usize * COMPLETION_BYTES;
         let result = self.rings.load(at + 8).cast_signed();
-        self.rings.store(self.layout.complete_head, head.wrapping_add(1));
+        self.rings
+            .store(self.layout.complete_head, head.wrapping_add(1));
         usize::try_from(result).map_err(|_| Errno::from_raw(-result))
     }
 }
 
 fn words(value: u64) -> [u32; 2] {
     let [a, b, c, d, e, f, g, h] = value.to_ne_bytes();
-    [u32::from_ne_bytes([a, b, c, d]), u32::from_ne_bytes([e, f, g, h])]
+    [
+        u32::from_ne_bytes([a, b, c, d]),
+        u32::from_ne_bytes([e, f, g, h]),
+    ]
 }

@@ -35,6 +35,7 @@ use crate::session::agent::Load;
 use crate::session::agent::Map;
 use crate::session::capabilities::Capability;
 use crate::session::watch::Event;
+use crate::units::time::TimeFormat;
 
 const KIB: u64 = 1024;
 const MIB: u64 = 1024 * KIB;
@@ -80,6 +81,7 @@ pub fn agent() -> Agent {
         purpose: "counting".to_owned(),
         refused: refused.map(str::to_owned),
         missed: Some(0),
+        program_id: Some(17),
     };
     Agent {
         version: "0.1.0".to_owned(),
@@ -277,7 +279,7 @@ pub fn empty(width: u16, height: u16) -> Model {
     let opening = Opening {
         screen: Screen::List(Pane::Live),
         sort: Sort::default(),
-        settings: Settings::default(),
+        settings: Settings { time: TimeFormat::Utc, ..Settings::default() },
         coverage: Coverage::Everything,
         interval: Duration::from_secs(1),
         agent: agent(),

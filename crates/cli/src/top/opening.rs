@@ -28,6 +28,7 @@ use crate::failure::Failure;
 use crate::filter::Selection;
 use crate::filter::States;
 use crate::session::agent::Agent;
+use crate::units::time::TimeFormat;
 
 /// What the user wants to see first.
 #[derive(Debug)]
@@ -84,6 +85,7 @@ impl Wishes {
         };
         let settings = Settings {
             units: global.units,
+            time: global.time.unwrap_or(TimeFormat::Local),
             scope: selection.scope,
             theme,
             charset: match terminal {

@@ -52,19 +52,25 @@ pub trait Display {
     fn suspend(&mut self) -> io::Result<Size>;
 }
 
+/// Something from the agent.
+#[derive(Debug)]
+pub enum News {
+    /// On the subscription.
+    Event(Event),
+    /// An answer about itself.
+    Agent(Box<Agent>),
+}
+
 /// Where news comes from.
 pub trait Source {
-    /// The next event. May be dropped and called again without losing one.
-    fn next(&mut self) -> impl Future<Output = Option<Event>>;
+    /// Waits for news. May be dropped and called again without losing any.
+    fn next(&mut self) -> impl Future<Output = News>;
 
     /// Ends the wait for the next attempt to connect.
     fn retry(&self);
 
-    /// Asks the agent about itself; the answer comes from [`Source::answer`].
+    /// Asks the agent about itself; the answer is news.
     fn ask_agent(&mut self);
-
-    /// The next answer. May be dropped and called again without losing one.
-    fn answer(&mut self) -> impl Future<Output = Agent>;
 }
 
 /// All that the loop talks to.
@@ -117,8 +123,10 @@ where
                 frames.drawn();
                 continue;
             }
-            Some(event) = outside.source.next() => Action::Feed(event),
-            agent = outside.source.answer() => Action::Agent(Box::new(agent)),
+            news = outside.source.next() => match news {
+                News::Event(event) => Action::Feed(event),
+                News::Agent(agent) => Action::Agent(agent),
+            },
             _ = beat.tick() => Action::Clock((outside.clock)()),
         };
         if matches!(action, Action::Feed(_)) {

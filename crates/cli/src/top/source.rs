@@ -2,12 +2,12 @@
 
 use tokio::sync::mpsc;
 
+use super::run::News;
 use super::run::Source;
 use crate::session::agent::Agent;
-use crate::session::watch::Event;
 use crate::session::watch::Watch;
 use crate::session::Session;
-use crate::session::Target;
+use crate::target::Target;
 
 /// A running subscription, and a second connection for questions.
 #[derive(Debug)]
@@ -27,8 +27,13 @@ impl Feed {
 }
 
 impl Source for Feed {
-    async fn next(&mut self) -> Option<Event> {
-        self.watch.next().await
+    async fn next(&mut self) -> News {
+        tokio::select! {
+            Some(event) = self.watch.next() => News::Event(event),
+            Some(agent) = self.answers.recv() => News::Agent(Box::new(agent)),
+            // With `Reconnect::Always`, and a sender at this end, neither is ever over.
+            else => std::future::pending().await,
+        }
     }
 
     fn retry(&self) {
@@ -45,13 +50,5 @@ impl Source for Feed {
                 place.send(session.agent().clone());
             }
         });
-    }
-
-    async fn answer(&mut self) -> Agent {
-        match self.answers.recv().await {
-            Some(agent) => agent,
-            // This end holds a sender, so the channel is never closed.
-            None => std::future::pending().await,
-        }
     }
 }

@@ -81,3 +81,7 @@ pub fn centre(pen: &mut Pen, span: Span, text: &str, role: Role) {
     let left = span.width.saturating_sub(width) / 2;
     pen.put(Span { x: span.x + left, width: span.width - left, ..span }, &text, role);
 }
+
+#[cfg(test)]
+#[path = "view_tests.rs"]
+mod tests;

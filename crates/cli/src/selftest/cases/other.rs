@@ -24,15 +24,36 @@ use crate::selftest::syscalls;
 /// The cases of this theme.
 pub const CASES: &[Case] = &[
     Case::new("mptcp", "MPTCP at both ends", mptcp_client, mptcp_server).needs("mptcp"),
-    Case::new("mptcp_sendfile", "sendfile over MPTCP", mptcp_sender, mptcp_reader).needs("mptcp"),
-    Case::new("mptcp_fallback", "a plain peer of an MPTCP server", plain_client, plain_server)
-        .needs("mptcp"),
+    Case::new(
+        "mptcp_sendfile",
+        "sendfile over MPTCP",
+        mptcp_sender,
+        mptcp_reader,
+    )
+    .needs("mptcp"),
+    Case::new(
+        "mptcp_fallback",
+        "a plain peer of an MPTCP server",
+        plain_client,
+        plain_server,
+    )
+    .needs("mptcp"),
     Case::new("ktls", "TLS in the kernel", ktls_client, ktls_server).needs("ktls"),
-    Case::new("raw", "raw sockets with protocol 17 do not count", raw_client, raw_server)
-        .over(V4)
-        .with(Balance::Nothing),
-    Case::new("ping", "ping sockets do not count", ping_client, ping_server)
-        .with(Balance::Nothing),
+    Case::new(
+        "raw",
+        "raw sockets with protocol 17 do not count",
+        raw_client,
+        raw_server,
+    )
+    .over(V4)
+    .with(Balance::Nothing),
+    Case::new(
+        "ping",
+        "ping sockets do not count",
+        ping_client,
+        ping_server,
+    )
+    .with(Balance::Nothing),
     Case::new("unix", "Unix sockets do not count", unix_side, unix_side)
         .over(V4)
         .with(Balance::Nothing),
@@ -65,9 +86,10 @@ fn mptcp_client(side: &Side) -> Outcome {
     // Fails on a connection that fell back to TCP; kernels before 5.16 cannot tell.
     match syscalls::option(socket.fd(), SOL_MPTCP, MPTCP_INFO, &mut [0; 64]) {
         Ok(_) => Ok(()),
-        Err(errno) => {
-            Err(Stop::skip(format_args!("not known to be MPTCP ({})", errno.desc())))
-        }
+        Err(errno) => Err(Stop::skip(format_args!(
+            "not known to be MPTCP ({})",
+            errno.desc()
+        ))),
     }
 }
 
@@ -83,7 +105,9 @@ fn mptcp_sender(side: &Side) -> Outcome {
 }
 
 fn mptcp_reader(side: &Side) -> Outcome {
-    Listener::open(side, libc::IPPROTO_MPTCP)?.accept(side)?.receive_to_end()?;
+    Listener::open(side, libc::IPPROTO_MPTCP)?
+        .accept(side)?
+        .receive_to_end()?;
     Ok(())
 }
 

@@ -39,16 +39,52 @@ use crate::selftest::truth::Transport;
 
 /// The cases of this theme.
 pub const CASES: &[Case] = &[
-    Case::new("fork_shared", "two processes on one connection", shared_client, shared_server),
-    Case::new("scm_rights", "another process reads", rights_client, rights_server),
-    Case::new("threads", "threads are one process", threads_client, threads_server),
-    Case::new("thread_name", "the row keeps the leader's name", named_client, drain).over(V4),
+    Case::new(
+        "fork_shared",
+        "two processes on one connection",
+        shared_client,
+        shared_server,
+    ),
+    Case::new(
+        "scm_rights",
+        "another process reads",
+        rights_client,
+        rights_server,
+    ),
+    Case::new(
+        "threads",
+        "threads are one process",
+        threads_client,
+        threads_server,
+    ),
+    Case::new(
+        "thread_name",
+        "the row keeps the leader's name",
+        named_client,
+        drain,
+    )
+    .over(V4),
     Case::new("exec_renames", "same row, new name", exec_client, drain).over(V4),
-    Case::new("leader_exits", "another thread goes on", leader_client, drain),
-    Case::new("pid_reused", "two processes, one pid", reuse_client, reuse_server)
-        .over(V4)
-        .alone(),
-    Case::new("short_lived", "100 lives of a millisecond", short_client, short_server),
+    Case::new(
+        "leader_exits",
+        "another thread goes on",
+        leader_client,
+        drain,
+    ),
+    Case::new(
+        "pid_reused",
+        "two processes, one pid",
+        reuse_client,
+        reuse_server,
+    )
+    .over(V4)
+    .alone(),
+    Case::new(
+        "short_lived",
+        "100 lives of a millisecond",
+        short_client,
+        short_server,
+    ),
 ];
 
 fn drain(side: &Side) -> Outcome {
@@ -81,8 +117,12 @@ fn rights_client(side: &Side) -> Outcome {
 }
 
 fn rights_server(side: &Side) -> Outcome {
-    let (giver, taker) =
-        socketpair(AddressFamily::Unix, SockType::Stream, None, SockFlag::SOCK_CLOEXEC)?;
+    let (giver, taker) = socketpair(
+        AddressFamily::Unix,
+        SockType::Stream,
+        None,
+        SockFlag::SOCK_CLOEXEC,
+    )?;
     let receiver = side.fork("receiver", || {
         let fd = take(&taker)?;
         let socket = Socket::new(fd, Transport::Tcp, side.other(), side.tally.clone());
@@ -107,7 +147,9 @@ fn take(from: &OwnedFd) -> Result<OwnedFd, Stop> {
     let message = recvmsg::<()>(from.as_raw_fd(), &mut parts, Some(&mut space), flags)?;
     for part in message.cmsgs()? {
         if let ControlMessageOwned::ScmRights(numbers) = part {
-            let number = numbers.first().ok_or_else(|| Stop::fail("no socket was handed over"))?;
+            let number = numbers
+                .first()
+                .ok_or_else(|| Stop::fail("no socket was handed over"))?;
             return Ok(syscalls::duplicate(*number)?);
         }
     }
@@ -150,7 +192,9 @@ fn threads_server(side: &Side) -> Outcome {
 }
 
 fn joined(thread: thread::ScopedJoinHandle<'_, Outcome>) -> Outcome {
-    thread.join().unwrap_or_else(|_| Err(Stop::fail("a thread panicked")))
+    thread
+        .join()
+        .unwrap_or_else(|_| Err(Stop::fail("a thread panicked")))
 }
 
 fn named_client(side: &Side) -> Outcome {
@@ -186,8 +230,7 @@ fn exec_client(side: &Side) -> Outcome {
     }
     let socket = side.connect()?;
     socket.send_all(&[1; 1500])?;
-    let directory =
-        std::env::temp_dir().join(format!("netmon-selftest-{}", std::process::id()));
+    let directory = std::env::temp_dir().join(format!("netmon-selftest-{}", std::process::id()));
     std::fs::create_dir(&directory)?;
     let program = directory.join(NEW_NAME);
     std::os::unix::fs::symlink(std::env::current_exe()?, &program)?;
@@ -220,7 +263,10 @@ fn leader_client(side: &Side) -> Outcome {
 fn leader_is_gone() -> Outcome {
     for _ in 0..1000 {
         let stat = std::fs::read_to_string("/proc/self/stat")?;
-        if stat.rsplit_once(')').is_some_and(|(_, rest)| rest.trim_start().starts_with('Z')) {
+        if stat
+            .rsplit_once(')')
+            .is_some_and(|(_, rest)| rest.trim_start().starts_with('Z'))
+        {
             return Ok(());
         }
         thread::sleep(Duration::from_millis(2));

@@ -19,13 +19,43 @@ use crate::selftest::socket::Socket;
 
 /// The cases of this theme.
 pub const CASES: &[Case] = &[
-    Case::new("tcp_sendfile", "sendfile to a connection", sendfile_client, reader),
+    Case::new(
+        "tcp_sendfile",
+        "sendfile to a connection",
+        sendfile_client,
+        reader,
+    ),
     Case::new("tcp_splice_tx", "splice from a pipe", splice_client, reader),
-    Case::new("tcp_splice_rx", "splice into a pipe", sendfile_client, splice_reader),
-    Case::new("tcp_splice_mixed", "splice and recv in turn", sendfile_client, mixed_reader),
-    Case::new("tcp_splice_proxy", "from connection to connection", proxied_client, proxy),
-    Case::new("udp_sendfile", "sendfile to a datagram socket", datagram_client, datagram_reader),
-    Case::new("udp_splice", "splice to a datagram socket", datagram_splicer, datagram_reader),
+    Case::new(
+        "tcp_splice_rx",
+        "splice into a pipe",
+        sendfile_client,
+        splice_reader,
+    ),
+    Case::new(
+        "tcp_splice_mixed",
+        "splice and recv in turn",
+        sendfile_client,
+        mixed_reader,
+    ),
+    Case::new(
+        "tcp_splice_proxy",
+        "from connection to connection",
+        proxied_client,
+        proxy,
+    ),
+    Case::new(
+        "udp_sendfile",
+        "sendfile to a datagram socket",
+        datagram_client,
+        datagram_reader,
+    ),
+    Case::new(
+        "udp_splice",
+        "splice to a datagram socket",
+        datagram_splicer,
+        datagram_reader,
+    ),
 ];
 
 const FILE_BYTES: usize = 300_007;

@@ -1,17 +1,14 @@
-//! Plain TCP: every way to send and receive, and the calls that must not count.
+//! Plain TCP: every way to connect, send and receive.
 
 use std::io::IoSlice;
 use std::io::IoSliceMut;
 use std::net::IpAddr;
 use std::net::Ipv6Addr;
 use std::net::SocketAddr;
-use std::thread::sleep;
-use std::time::Duration;
 
 use nix::errno::Errno;
 use nix::poll::PollFlags;
 
-use super::Balance;
 use super::Case;
 use super::ALL;
 use super::V6;
@@ -28,21 +25,50 @@ use crate::selftest::truth::Transport;
 
 /// The cases of this theme.
 pub const CASES: &[Case] = &[
-    Case::new("tcp_basic", "send, write, recv, read", basic_client, basic_server).over(ALL),
-    Case::new("tcp_dual_stack", "IPv4 and IPv6 peers of one listener", dual_client, dual_server)
-        .over(V6),
-    Case::new("tcp_partial", "partial sends and EAGAIN", partial_client, partial_server),
-    Case::new("tcp_failed", "sends after a reset, bad addresses", failed_client, failed_server),
-    Case::new("tcp_peek", "MSG_PEEK", peek_client, peek_server),
-    Case::new("tcp_waitall", "MSG_WAITALL over many segments", waitall_client, waitall_server),
-    Case::new("tcp_trunc", "MSG_TRUNC discards", trunc_client, trunc_server),
-    Case::new("tcp_oob", "MSG_OOB", oob_client, oob_server),
-    Case::new("tcp_quickack", "TCP_QUICKACK between reads", quickack_client, quickack_server),
-    Case::new("tcp_vectors", "writev and readv", vectors_client, vectors_server),
-    Case::new("tcp_half_close", "data after a FIN", half_client, half_server),
-    Case::new("tcp_reset", "reset with unread data", reset_client, reset_server)
-        .with(Balance::Lossy),
-    Case::new("tcp_fastopen", "data in the SYN", fastopen_client, fastopen_server),
+    Case::new(
+        "tcp_basic",
+        "send, write, recv, read",
+        basic_client,
+        basic_server,
+    )
+    .over(ALL),
+    Case::new(
+        "tcp_dual_stack",
+        "IPv4 and IPv6 peers of one listener",
+        dual_client,
+        dual_server,
+    )
+    .over(V6),
+    Case::new(
+        "tcp_partial",
+        "partial sends and EAGAIN",
+        partial_client,
+        partial_server,
+    ),
+    Case::new(
+        "tcp_quickack",
+        "TCP_QUICKACK between reads",
+        quickack_client,
+        quickack_server,
+    ),
+    Case::new(
+        "tcp_vectors",
+        "writev and readv",
+        vectors_client,
+        vectors_server,
+    ),
+    Case::new(
+        "tcp_half_close",
+        "data after a FIN",
+        half_client,
+        half_server,
+    ),
+    Case::new(
+        "tcp_fastopen",
+        "data in the SYN",
+        fastopen_client,
+        fastopen_server,
+    ),
 ];
 
 fn basic_client(side: &Side) -> Outcome {
@@ -71,9 +97,10 @@ fn basic_server(side: &Side) -> Outcome {
 
 fn dual_client(side: &Side) -> Outcome {
     let port = side.hear_port()?;
-    for (variant, family, length) in
-        [(Variant::V4, libc::AF_INET, 4004), (Variant::V6, libc::AF_INET6, 6006)]
-    {
+    for (variant, family, length) in [
+        (Variant::V4, libc::AF_INET, 4004),
+        (Variant::V6, libc::AF_INET6, 6006),
+    ] {
         let peer = address(side.path, variant, side.end.other());
         let fd = syscalls::socket(family, libc::SOCK_STREAM, 0)?;
         let socket = Socket::new(fd, Transport::Tcp, peer, side.tally.clone());
@@ -133,100 +160,6 @@ fn partial_server(side: &Side) -> Outcome {
     Ok(())
 }
 
-fn failed_client(side: &Side) -> Outcome {
-    let socket = side.connect()?;
-    if syscalls::send_unmapped(socket.fd(), 4000) != Err(Errno::EFAULT) {
-        return Err(Stop::fail("a send from nowhere did not fail"));
-    }
-    socket.send_all(&[1; 1000])?;
-    side.meet()?;
-    // Closing sends a reset; a meeting after it does not mean that it has arrived.
-    socket.wait(PollFlags::POLLERR)?;
-    for _ in 0..3 {
-        if socket.send(&[2; 2000], 0).is_ok() {
-            return Err(Stop::fail("a send on a reset connection did not fail"));
-        }
-    }
-    Ok(())
-}
-
-fn failed_server(side: &Side) -> Outcome {
-    let socket = side.accept()?;
-    socket.receive_exactly(1000)?;
-    let linger = [1i32.to_ne_bytes(), 0i32.to_ne_bytes()].concat();
-    syscalls::set_option(socket.fd(), libc::SOL_SOCKET, libc::SO_LINGER, &linger)?;
-    drop(socket);
-    side.meet()
-}
-
-fn peek_client(side: &Side) -> Outcome {
-    let socket = side.connect()?;
-    socket.send_all(&[1; 3000])?;
-    side.meet()
-}
-
-fn peek_server(side: &Side) -> Outcome {
-    let socket = side.accept()?;
-    let mut into = [0; 4000];
-    socket.wait(PollFlags::POLLIN)?;
-    for _ in 0..4 {
-        if socket.receive(&mut into, libc::MSG_PEEK)? == 0 {
-            return Err(Stop::fail("nothing to peek at"));
-        }
-    }
-    socket.receive_exactly(3000)?;
-    side.meet()
-}
-
-fn waitall_client(side: &Side) -> Outcome {
-    let socket = side.connect()?;
-    for _ in 0..10 {
-        socket.send_all(&[1; 2000])?;
-        sleep(Duration::from_millis(2));
-    }
-    Ok(())
-}
-
-fn waitall_server(side: &Side) -> Outcome {
-    let socket = side.accept()?;
-    let mut into = vec![0; 20_000];
-    match socket.receive(&mut into, libc::MSG_WAITALL)? {
-        20_000 => Ok(()),
-        other => Err(Stop::fail(format_args!("MSG_WAITALL gave {other} of 20000"))),
-    }
-}
-
-fn trunc_client(side: &Side) -> Outcome {
-    side.connect()?.send_all(&[1; 50_000])?;
-    Ok(())
-}
-
-fn trunc_server(side: &Side) -> Outcome {
-    let socket = side.accept()?;
-    let mut into = [0; 5000];
-    while socket.receive(&mut into, libc::MSG_TRUNC)? > 0 {}
-    Ok(())
-}
-
-fn oob_client(side: &Side) -> Outcome {
-    let socket = side.connect()?;
-    socket.send_all(&[1; 500])?;
-    socket.send(b"!", libc::MSG_OOB)?;
-    socket.send_all(&[2; 300])?;
-    Ok(())
-}
-
-fn oob_server(side: &Side) -> Outcome {
-    let socket = side.accept()?;
-    socket.wait(PollFlags::POLLPRI)?;
-    let mut urgent = [0; 1];
-    socket.receive(&mut urgent, libc::MSG_OOB)?;
-    match socket.receive_to_end()? {
-        800 => Ok(()),
-        other => Err(Stop::fail(format_args!("{other} bytes beside the urgent one"))),
-    }
-}
-
 fn quickack_client(side: &Side) -> Outcome {
     let socket = side.connect()?;
     for _ in 0..34 {
@@ -250,7 +183,11 @@ fn vectors_client(side: &Side) -> Outcome {
     let socket = side.connect()?;
     for _ in 0..5 {
         let (head, body, tail) = ([1; 10], [2; 1500], [3; 1]);
-        let parts = [IoSlice::new(&head), IoSlice::new(&body), IoSlice::new(&tail)];
+        let parts = [
+            IoSlice::new(&head),
+            IoSlice::new(&body),
+            IoSlice::new(&tail),
+        ];
         socket.write_parts(&parts)?;
     }
     Ok(())
@@ -281,24 +218,6 @@ fn half_server(side: &Side) -> Outcome {
     // A second read past the FIN, and sends after it.
     socket.receive_to_end()?;
     socket.send_all(&[2; 31_313])?;
-    Ok(())
-}
-
-fn reset_client(side: &Side) -> Outcome {
-    let socket = side.connect()?;
-    socket.send_all(&[1; 3000])?;
-    side.meet()?;
-    match socket.receive(&mut [0; 100], 0) {
-        Err(Errno::ECONNRESET) => Ok(()),
-        other => Err(Stop::fail(format_args!("no reset but {other:?}"))),
-    }
-}
-
-fn reset_server(side: &Side) -> Outcome {
-    let socket = side.accept()?;
-    socket.receive_exactly(1000)?;
-    socket.wait(PollFlags::POLLIN)?;
-    side.meet()?;
     Ok(())
 }
 

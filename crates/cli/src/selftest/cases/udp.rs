@@ -1,4 +1,4 @@
-//! UDP and UDP-Lite: every way to send and receive, and the calls that must not count.
+//! UDP and UDP-Lite: one datagram per call, and the calls that must not count.
 
 use std::net::IpAddr;
 use std::net::Ipv4Addr;
@@ -23,27 +23,73 @@ use crate::selftest::syscalls;
 
 /// The cases of this theme.
 pub const CASES: &[Case] = &[
-    Case::new("udp_connected", "send and recv, connected", connected_client, connected_server)
-        .over(ALL),
-    Case::new("udp_unconnected", "sendto and recvfrom", unconnected_client, unconnected_server)
-        .over(ALL),
-    Case::new("udp_plain_recv", "recv on an unconnected socket", plain_client, plain_server)
-        .over(ALL),
-    Case::new("udp_two_peers", "one socket, a loopback and another peer", two_client, two_server)
-        .on(&[Path::Veth]),
-    Case::new("udp_mmsg", "sendmmsg and recvmmsg", mmsg_client, mmsg_server),
+    Case::new(
+        "udp_connected",
+        "send and recv, connected",
+        connected_client,
+        connected_server,
+    )
+    .over(ALL),
+    Case::new(
+        "udp_unconnected",
+        "sendto and recvfrom",
+        unconnected_client,
+        unconnected_server,
+    )
+    .over(ALL),
+    Case::new(
+        "udp_plain_recv",
+        "recv on an unconnected socket",
+        plain_client,
+        plain_server,
+    )
+    .over(ALL),
+    Case::new(
+        "udp_two_peers",
+        "one socket, a loopback and another peer",
+        two_client,
+        two_server,
+    )
+    .on(&[Path::Veth]),
     Case::new("udp_peek", "MSG_PEEK", plain_client, peek_server),
-    Case::new("udp_short", "datagrams read into a short buffer", plain_client, short_server)
-        .with(Balance::Lossy),
-    Case::new("udp_trunc", "MSG_TRUNC reports the full length", plain_client, trunc_server),
-    Case::new("udp_zero", "datagrams without payload", zero_client, zero_server),
-    Case::new("udp_cork", "UDP_CORK and MSG_MORE", cork_client, cork_server),
-    Case::new("udp_gso", "segmented by the kernel", gso_client, gso_server),
-    Case::new("udp_gro", "segmented and put together again", gso_client, gro_server),
-    Case::new("udp_errqueue", "transmit timestamps from the error queue", errqueue, plain_server),
-    Case::new("udp_refused", "sends to a closed port", refused_client, refused_server)
-        .with(Balance::Lossy),
-    Case::new("udp_failed", "too long, and from a bad address", failed_client, plain_server),
+    Case::new(
+        "udp_short",
+        "datagrams read into a short buffer",
+        plain_client,
+        short_server,
+    )
+    .with(Balance::Lossy),
+    Case::new(
+        "udp_trunc",
+        "MSG_TRUNC reports the full length",
+        plain_client,
+        trunc_server,
+    ),
+    Case::new(
+        "udp_zero",
+        "datagrams without payload",
+        zero_client,
+        zero_server,
+    ),
+    Case::new(
+        "udp_errqueue",
+        "transmit timestamps from the error queue",
+        errqueue,
+        plain_server,
+    ),
+    Case::new(
+        "udp_refused",
+        "sends to a closed port",
+        refused_client,
+        refused_server,
+    )
+    .with(Balance::Lossy),
+    Case::new(
+        "udp_failed",
+        "too long, and from a bad address",
+        failed_client,
+        plain_server,
+    ),
     Case::new("udplite", "UDP-Lite", udplite_client, udplite_server),
 ];
 
@@ -57,7 +103,9 @@ fn receive_datagrams(socket: &Socket, mut left: usize) -> Outcome {
     let mut into = vec![0; 1 << 16];
     while left > 0 {
         let received = socket.receive(&mut into, 0)?;
-        left = left.checked_sub(received).ok_or_else(|| Stop::fail("more than was sent"))?;
+        left = left
+            .checked_sub(received)
+            .ok_or_else(|| Stop::fail("more than was sent"))?;
     }
     Ok(())
 }
@@ -167,7 +215,9 @@ fn zero_server(side: &Side) -> Outcome {
     for length in [0, 5, 0, 0, 7] {
         let received = socket.receive(&mut into, 0)?;
         if received != length {
-            return Err(Stop::fail(format_args!("{received} bytes where {length} were sent")));
+            return Err(Stop::fail(format_args!(
+                "{received} bytes where {length} were sent"
+            )));
         }
     }
     side.meet()
@@ -205,100 +255,14 @@ fn two_server(side: &Side) -> Outcome {
     echo(&socket, LENGTHS.len())
 }
 
-fn mmsg_client(side: &Side) -> Outcome {
-    let (socket, to) = side.datagrams(0)?;
-    let buffers: Vec<Vec<u8>> = LENGTHS.iter().map(|&length| vec![1; length]).collect();
-    let parts: Vec<&[u8]> = buffers.iter().map(Vec::as_slice).collect();
-    if socket.send_many(&parts, Some(to))? != LENGTHS.len() {
-        return Err(Stop::fail("sendmmsg stopped early"));
-    }
-    side.meet()?;
-    side.meet()
-}
-
-fn mmsg_server(side: &Side) -> Outcome {
-    let (socket, _) = side.datagrams(0)?;
-    // All are there before the first is read, so that one call takes several.
-    side.meet()?;
-    let mut buffers = vec![vec![0; 1 << 16]; 4];
-    let mut left = LENGTHS.len();
-    while left > 0 {
-        left = left.saturating_sub(socket.receive_many(&mut buffers)?);
-    }
-    side.meet()
-}
-
-fn cork_client(side: &Side) -> Outcome {
-    let socket = side.connected_datagrams(0)?;
-    socket.send(&[1; 100], libc::MSG_MORE)?;
-    socket.send(&[2; 1300], libc::MSG_MORE)?;
-    socket.send(&[3; 38], 0)?;
-    socket.set(libc::IPPROTO_UDP, UDP_CORK, 1)?;
-    for _ in 0..4 {
-        socket.send(&[4; 1100], 0)?;
-    }
-    socket.set(libc::IPPROTO_UDP, UDP_CORK, 0)?;
-    side.meet()
-}
-
-fn cork_server(side: &Side) -> Outcome {
-    let socket = side.connected_datagrams(0)?;
-    let mut into = vec![0; 1 << 16];
-    for length in [1438, 4400] {
-        if socket.receive(&mut into, 0)? != length {
-            return Err(Stop::fail("the pieces did not come as one datagram"));
-        }
-    }
-    side.meet()
-}
-
-const UDP_CORK: i32 = 1;
-const UDP_SEGMENT: i32 = 103;
-const UDP_GRO: i32 = 104;
-const SEGMENT: i32 = 1200;
-const SEGMENTED: [usize; 3] = [40_000, 1200, 6001];
-
-fn gso_client(side: &Side) -> Outcome {
-    let socket = side.connected_datagrams(0)?;
-    side.hear()?;
-    if let Err(errno) = socket.set(libc::IPPROTO_UDP, UDP_SEGMENT, SEGMENT) {
-        return Err(Stop::skip(format_args!("no UDP_SEGMENT ({})", errno.desc())));
-    }
-    for length in SEGMENTED {
-        socket.send(&vec![1; length], 0)?;
-    }
-    side.meet()
-}
-
-fn gso_server(side: &Side) -> Outcome {
-    let socket = side.connected_datagrams(0)?;
-    side.tell("ready")?;
-    let mut into = vec![0; 1 << 16];
-    let mut left: usize = SEGMENTED.iter().sum();
-    while left > 0 {
-        let received = socket.receive(&mut into, 0)?;
-        if received > SEGMENT as usize {
-            return Err(Stop::fail("a datagram is longer than a segment"));
-        }
-        left = left.saturating_sub(received);
-    }
-    side.meet()
-}
-
-fn gro_server(side: &Side) -> Outcome {
-    let socket = side.connected_datagrams(0)?;
-    if let Err(errno) = socket.set(libc::IPPROTO_UDP, UDP_GRO, 1) {
-        return Err(Stop::skip(format_args!("no UDP_GRO ({})", errno.desc())));
-    }
-    side.tell("ready")?;
-    receive_datagrams(&socket, SEGMENTED.iter().sum())?;
-    side.meet()
-}
-
 fn errqueue(side: &Side) -> Outcome {
     let (socket, to) = side.datagrams(0)?;
     let wanted = libc::SOF_TIMESTAMPING_TX_SOFTWARE | libc::SOF_TIMESTAMPING_SOFTWARE;
-    socket.set(libc::SOL_SOCKET, libc::SO_TIMESTAMPING, wanted.cast_signed())?;
+    socket.set(
+        libc::SOL_SOCKET,
+        libc::SO_TIMESTAMPING,
+        wanted.cast_signed(),
+    )?;
     let mut into = vec![0; 1 << 16];
     for length in LENGTHS {
         socket.send_to(&vec![1; length], to, 0)?;
@@ -346,7 +310,9 @@ fn failed_client(side: &Side) -> Outcome {
     let long = socket.send(&vec![2; 70_000], 0);
     let nowhere = syscalls::send_unmapped(socket.fd(), 1000);
     if (long, nowhere) != (Err(Errno::EMSGSIZE), Err(Errno::EFAULT)) {
-        return Err(Stop::fail("a send that must fail did not, or in another way"));
+        return Err(Stop::fail(
+            "a send that must fail did not, or in another way",
+        ));
     }
     side.meet()
 }

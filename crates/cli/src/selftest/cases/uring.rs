@@ -10,8 +10,18 @@ use crate::selftest::uring::Runner;
 
 /// The cases of this theme.
 pub const CASES: &[Case] = &[
-    Case::new("uring_tcp", "io_uring send and recv", tcp_client, tcp_server),
-    Case::new("uring_worker", "IOSQE_ASYNC: a worker does it", worker_client, worker_server),
+    Case::new(
+        "uring_tcp",
+        "io_uring send and recv",
+        tcp_client,
+        tcp_server,
+    ),
+    Case::new(
+        "uring_worker",
+        "IOSQE_ASYNC: a worker does it",
+        worker_client,
+        worker_server,
+    ),
     Case::new("uring_udp", "io_uring datagrams", udp_client, udp_server),
 ];
 

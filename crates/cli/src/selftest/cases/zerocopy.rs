@@ -16,9 +16,24 @@ use crate::selftest::syscalls::Mapping;
 
 /// The cases of this theme.
 pub const CASES: &[Case] = &[
-    Case::new("tcp_zerocopy_tx", "MSG_ZEROCOPY and its completions", tx_client, tx_server),
-    Case::new("tcp_zerocopy_rx", "TCP_ZEROCOPY_RECEIVE", rx_client, rx_server),
-    Case::new("udp_zerocopy_tx", "MSG_ZEROCOPY datagrams", udp_client, udp_server),
+    Case::new(
+        "tcp_zerocopy_tx",
+        "MSG_ZEROCOPY and its completions",
+        tx_client,
+        tx_server,
+    ),
+    Case::new(
+        "tcp_zerocopy_rx",
+        "TCP_ZEROCOPY_RECEIVE",
+        rx_client,
+        rx_server,
+    ),
+    Case::new(
+        "udp_zerocopy_tx",
+        "MSG_ZEROCOPY datagrams",
+        udp_client,
+        udp_server,
+    ),
 ];
 
 fn allow_zerocopy(socket: &Socket) -> Outcome {
@@ -86,7 +101,11 @@ fn rx_server(side: &Side) -> Outcome {
         mapped += pages;
         if pages == 0 {
             // What is not a whole page has to be read; nothing left at all is the end.
-            let part = if to_copy == 0 { PAGE } else { to_copy.min(rest.len()) };
+            let part = if to_copy == 0 {
+                PAGE
+            } else {
+                to_copy.min(rest.len())
+            };
             if socket.receive(rest.get_mut(..part).unwrap_or_default(), 0)? == 0 {
                 break;
             }
@@ -105,17 +124,29 @@ fn map_received(socket: &Socket, window: &Mapping) -> Result<(usize, usize), Sto
     let mut request = [0; 24];
     let (address, rest) = request.split_at_mut(8);
     address.copy_from_slice(&window.address().to_ne_bytes());
-    rest.iter_mut().zip((window.length() as u32).to_ne_bytes()).for_each(|(to, from)| *to = from);
-    match syscalls::option(socket.fd(), libc::IPPROTO_TCP, TCP_ZEROCOPY_RECEIVE, &mut request) {
+    rest.iter_mut()
+        .zip((window.length() as u32).to_ne_bytes())
+        .for_each(|(to, from)| *to = from);
+    match syscalls::option(
+        socket.fd(),
+        libc::IPPROTO_TCP,
+        TCP_ZEROCOPY_RECEIVE,
+        &mut request,
+    ) {
         Ok(_) => {}
         // The stream has ended.
         Err(Errno::EIO) => return Ok((0, 0)),
         Err(errno) => {
-            return Err(Stop::skip(format_args!("no TCP_ZEROCOPY_RECEIVE ({})", errno.desc())))
+            return Err(Stop::skip(format_args!(
+                "no TCP_ZEROCOPY_RECEIVE ({})",
+                errno.desc()
+            )))
         }
     }
     let word = |at: usize| {
-        let bytes = request.get(at..at + 4).and_then(|bytes| bytes.try_into().ok());
+        let bytes = request
+            .get(at..at + 4)
+            .and_then(|bytes| bytes.try_into().ok());
         bytes.map_or(0, u32::from_ne_bytes) as usize
     };
     let mapped = socket.count_received(Ok(word(8)))?;

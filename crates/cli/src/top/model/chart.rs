@@ -4,8 +4,8 @@
 use super::past::Past;
 use super::past::Slot;
 use super::past::TickNumber;
+use super::tick::Rate;
 use super::tick::Tick;
-use crate::rate::Rate;
 
 /// Which part of the past a chart shows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -64,7 +64,7 @@ pub fn sort<'a>(
         key => Rank::Number(number(line, key, row(line.id))),
     };
     // Equal lines: the busier first, then by pid, so that the order never depends on chance.
-    let tie = |line: &Line| (Reverse(line.rate), Reverse(line.totals.sum()), line.id);
+    let tie = |line: &Line| (Reverse(line.rate), line.id);
     lines.sort_by(|a, b| {
         let order = rank(a).compare(rank(b), sort.direction);
         order.then_with(|| tie(a).cmp(&tie(b)))

@@ -12,18 +12,17 @@ use super::past::TickNumber;
 use super::screen::Pane;
 use super::settings::Average;
 use super::settings::Scaling;
+use super::tick::Rate;
 use super::tick::Tick;
 use super::Coverage;
 use super::Model;
 use crate::rate;
-use crate::rate::Rate;
 use crate::row::Bytes;
 use crate::row::Loopback;
 use crate::row::ProcessId;
 use crate::row::ProcessRow;
 use crate::session::capabilities::Direction;
 use crate::top::layout;
-use crate::units::time::TimeFormat;
 
 /// Seconds that the TREND column shows.
 const TREND: usize = 60;
@@ -167,7 +166,7 @@ impl Model {
 
     /// Time of day, with the date when it is not today's.
     pub fn clock_time(&self, time: Timestamp) -> String {
-        TimeFormat::Local.clock(time, self.clock.wall)
+        self.settings.time.clock(time, self.clock.wall)
     }
 
     /// Whether the order of a list is held.

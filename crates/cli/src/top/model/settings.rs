@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::row::Loopback;
 use crate::row::Scope;
+use crate::units::time::TimeFormat;
 use crate::units::Units;
 
 /// Everything that can be switched while looking.
@@ -11,6 +12,8 @@ use crate::units::Units;
 pub struct Settings {
     /// How sizes and rates are written.
     pub units: Units,
+    /// How times are written.
+    pub time: TimeFormat,
     /// Which part of the traffic the numbers are about.
     pub scope: Scope,
     /// Processes without traffic in the tick.
@@ -39,6 +42,7 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             units: Units::Iec,
+            time: TimeFormat::Local,
             scope: Scope::default(),
             idle: Idle::Shown,
             numbers: Numbers::Rates,

@@ -270,10 +270,10 @@ impl Model {
 
     fn visit_peak(&mut self) {
         let Some(chart) = self.chart() else { return };
+        let mut visited = std::mem::take(&mut self.visited_peaks);
         let next = |chart: &Chart, visited: &[u64]| {
             chart.next_peak(&self.past, visited, |tick| self.chart_rate(tick))
         };
-        let mut visited = std::mem::take(&mut self.visited_peaks);
         let peak = next(&chart, &visited).or_else(|| {
             // All have been seen: begin again with the highest.
             visited.clear();

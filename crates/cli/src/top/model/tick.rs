@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
+use crate::rate;
 use crate::row::scope;
 use crate::row::Bytes;
 use crate::row::Counter;
@@ -34,6 +35,25 @@ impl Connections {
     /// Those inside a scope; `None`: cannot be told.
     pub fn within(self, scope: Scope) -> Option<u32> {
         scope::connections(scope, self.tcp, self.udp)
+    }
+}
+
+/// Bytes per second in each direction.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Rate {
+    /// Received.
+    pub rx: u64,
+    /// Sent.
+    pub tx: u64,
+}
+
+impl Rate {
+    /// The rate of `bytes` moved in `length`; `None`: the length is not known.
+    pub fn of(bytes: Bytes, length: Option<Duration>) -> Option<Self> {
+        Some(Self {
+            rx: rate::per_second(bytes.rx, length)?,
+            tx: rate::per_second(bytes.tx, length)?,
+        })
     }
 }
 

@@ -5,7 +5,6 @@ use super::look::Role;
 use super::pen::Border;
 use super::pen::Pen;
 use super::pen::Span;
-use crate::rate::Rate;
 use crate::text;
 use crate::top::columns::Side;
 use crate::top::layout::Area;
@@ -15,6 +14,7 @@ use crate::top::layout::SCALE_WIDTH;
 use crate::top::model::chart::Chart;
 use crate::top::model::chart::Column;
 use crate::top::model::chart::Peak;
+use crate::top::model::tick::Rate;
 use crate::top::model::Model;
 use crate::units::span;
 

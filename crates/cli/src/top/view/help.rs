@@ -31,15 +31,18 @@ pub fn render(model: &Model, from: usize, pen: &mut Pen) {
     let column_width = inner.width / columns;
     for (y, row) in (inner.y..inner.y + inner.height).zip(&rows[from..]) {
         for (x, entry) in (0..columns).zip(row) {
+            // The right column has shorter keys and longer meanings.
+            let keys_width = if x == 0 { 17 } else { 11 };
             let span = Span { x: inner.x + 1 + x * column_width, y, width: column_width - 1 };
             match entry {
                 Some(Row::Title(title)) => {
                     pen.put(span, title, Role::Strong);
                 }
                 Some(Row::Keys(keys, meaning)) => {
-                    pen.put(Span { x: span.x + 2, width: 16, ..span }, keys, Role::Plain);
-                    let width = span.width.saturating_sub(19);
-                    pen.put(Span { x: span.x + 19, width, ..span }, meaning, Role::Plain);
+                    pen.put(Span { x: span.x + 2, width: keys_width, ..span }, keys, Role::Plain);
+                    let before = keys_width + 2;
+                    let width = span.width.saturating_sub(before);
+                    pen.put(Span { x: span.x + before, width, ..span }, meaning, Role::Plain);
                 }
                 None => {}
             }

@@ -12,7 +12,6 @@ use super::pen::Span;
 use crate::top::columns;
 use crate::top::columns::Column;
 use crate::top::columns::Placed;
-use crate::top::columns::Side;
 use crate::top::layout;
 use crate::top::layout::Area;
 use crate::top::layout::Panel;

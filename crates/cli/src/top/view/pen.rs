@@ -96,7 +96,7 @@ impl<'a> Pen<'a> {
             self.put(Span { x: area.x, y, width: 1 }, side, Role::Plain);
             self.put(Span { x: area.x + area.width - 1, y, width: 1 }, side, Role::Plain);
         }
-        let mut room = Span { x: area.x + 2, y: area.y, width: area.width.saturating_sub(4) };
+        let mut room = Span { x: area.x + 2, y: area.y, width: area.width.saturating_sub(3) };
         for (side, title) in [(Side::Right, titles[1]), (Side::Left, titles[0])] {
             if !title.is_empty() && room.width > 2 {
                 let text = format!(" {title} ");

@@ -1,1 +1,0 @@
-../../src/target.rs
