@@ -17,6 +17,7 @@ pub(crate) use types::process_key;
 pub(crate) use types::rodata;
 pub(crate) use types::socket_state;
 pub(crate) use types::traffic;
+pub(crate) use types::traffic_key;
 
 /// Structs that may be read from any bytes of their size.
 ///
@@ -31,6 +32,8 @@ unsafe impl Plain for process_key {}
 unsafe impl Plain for process {}
 // SAFETY: as above.
 unsafe impl Plain for traffic {}
+// SAFETY: as above.
+unsafe impl Plain for traffic_key {}
 // SAFETY: as above.
 unsafe impl Plain for socket_state {}
 // SAFETY: as above.
@@ -70,6 +73,12 @@ pub struct ProcessId {
 
 impl From<process_key> for ProcessId {
     fn from(key: process_key) -> Self {
+        ProcessId { pid: key.tgid, start: key.start }
+    }
+}
+
+impl From<traffic_key> for ProcessId {
+    fn from(key: traffic_key) -> Self {
         ProcessId { pid: key.tgid, start: key.start }
     }
 }
@@ -201,6 +210,7 @@ mod tests {
     fn no_struct_has_padding() {
         let sizes = [
             (size_of::<process_key>(), 8 + 4 + 4),
+            (size_of::<traffic_key>(), 8 + 4 + 4),
             (size_of::<process>(), 3 * 8 + 4 * 4 + 16 + 16 + 256),
             (size_of::<traffic>(), FLOWS * 16),
             (size_of::<socket_state>(), 16 + 2 * 4 + 16 + 4 * 2 + 8),

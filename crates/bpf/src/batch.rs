@@ -26,8 +26,7 @@ pub(crate) struct Batch {
 }
 
 impl Batch {
-    /// For a map whose user-space value has `value_size` bytes: for a per-CPU map that is the
-    /// padded value times the number of possible CPUs.
+    /// For a map whose values have `value_size` bytes.
     pub(crate) fn new(map: &MapHandle, value_size: usize) -> Self {
         let mut batch = Batch {
             keys: Vec::new(),
@@ -36,13 +35,12 @@ impl Batch {
             value_size,
             entries: 0,
         };
-        // A machine with many CPUs has large values: stay near a megabyte.
-        batch.resize((1 << 20) / value_size.max(2048));
+        batch.resize(ENTRIES);
         batch
     }
 
     fn resize(&mut self, entries: usize) {
-        self.entries = entries.clamp(64, self.entries.max(ENTRIES) * 2);
+        self.entries = entries;
         self.keys.resize(self.entries * self.key_size, 0);
         self.values.resize(self.entries * self.value_size, 0);
     }

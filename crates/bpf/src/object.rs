@@ -72,7 +72,7 @@ pub(crate) fn make_maps(support: &Support, limits: Limits, directory: &Path) -> 
     let mut object = open()?;
     for mut map in object.maps_mut() {
         let entries = match map.name().to_str() {
-            Some("traffic") => limits.processes.min(preallocated_limit(support)),
+            Some("traffic") => counter_entries(support, limits),
             Some("processes") => limits.processes,
             Some("sockets" | "peers") => limits.connections,
             _ => continue,
@@ -97,13 +97,17 @@ pub(crate) fn make_maps(support: &Support, limits: Limits, directory: &Path) -> 
     Ok(())
 }
 
-/// A preallocated per-CPU entry costs its value on every CPU: stay within a 64th of the memory.
-fn preallocated_limit(support: &Support) -> u32 {
+/// A process has an entry for each CPU it used. Few use more than some; where entries are made up
+/// front, they stay within a 64th of the memory.
+fn counter_entries(support: &Support, limits: Limits) -> u32 {
+    let cpus = u32::try_from(support.cpus).unwrap_or(u32::MAX).clamp(1, 8);
+    let wanted = limits.processes.saturating_mul(cpus);
     if support.safe_allocation {
-        return u32::MAX;
+        return wanted;
     }
-    let entry = (size_of::<crate::abi::traffic>() * support.cpus) as u64;
-    u32::try_from(support.memory / 64 / entry).unwrap_or(u32::MAX).max(1024)
+    let entry = size_of::<crate::abi::traffic>() as u64;
+    let affordable = u32::try_from(support.memory / 64 / entry).unwrap_or(u32::MAX);
+    wanted.min(affordable.max(1024))
 }
 
 /// The program that was refused, and why.

@@ -22,6 +22,7 @@ use crate::abi::process;
 use crate::abi::process_key;
 use crate::abi::socket_state;
 use crate::abi::traffic;
+use crate::abi::traffic_key;
 use crate::abi::Plain;
 use crate::abi::ABI_MAGIC;
 use crate::abi::ABI_VERSION;
@@ -55,12 +56,13 @@ impl Maps {
     pub(crate) fn open(directory: &Path) -> Result<Maps> {
         let open = |name: &str, sizes| object::open_map(directory, name, sizes);
         let size = |bytes: usize| bytes as u32;
-        let key = size(size_of::<process_key>());
+        let process_key = size(size_of::<process_key>());
+        let traffic_key = size(size_of::<traffic_key>());
         let maps = Maps {
             control: open("control", (4, size(size_of::<control>())))?,
             handover: open("handover", (4, size(size_of::<handover>())))?,
-            traffic: open("traffic", (key, size(size_of::<traffic>())))?,
-            processes: open("processes", (key, size(size_of::<process>())))?,
+            traffic: open("traffic", (traffic_key, size(size_of::<traffic>())))?,
+            processes: open("processes", (process_key, size(size_of::<process>())))?,
             sockets: open("sockets", (8, size(size_of::<socket_state>())))?,
             unattributed: open("unattributed", (4, size(size_of::<traffic>())))?,
             losses: open("losses", (4, 8))?,

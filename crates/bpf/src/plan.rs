@@ -53,6 +53,15 @@ pub struct Hook {
     pub purpose: &'static str,
 }
 
+impl Hook {
+    /// Whether bytes of an event that the kernel skips here are counted by a later one: streams
+    /// are counted by sequence numbers, and what is not a count is looked up again.
+    pub fn heals(&self) -> bool {
+        let lost_for_good = ["call_", "udp_skb_", "inet_", "no_page_", "tls_", "mptcp_"];
+        !lost_for_good.iter().any(|prefix| self.program.starts_with(prefix))
+    }
+}
+
 /// What to load for one set.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Plan {
@@ -98,7 +107,7 @@ pub fn missing(support: &Support, set: HookSet) -> Option<&'static str> {
 
 fn plan(support: &Support, set: HookSet) -> Plan {
     let mut required = life_cycle(support);
-    let mut optional = Vec::new();
+    let mut optional = vec![rename(support)];
     match set {
         HookSet::Tracepoint => {
             required.extend(CALLS);
@@ -145,18 +154,22 @@ fn life_cycle(support: &Support) -> Vec<Hook> {
             ["process_exit_btf", "process_exec_btf", "tcp_state_btf", "tcp_destroy_btf", "tcp_rx_btf"],
         )
     };
-    let mut hooks = vec![
+    vec![
         hook(names[0], "sched:sched_process_exit", kind, "end of processes"),
         hook(names[1], "sched:sched_process_exec", kind, "names after exec"),
         hook(names[2], "sock:inet_sock_set_state", kind, "TCP connections"),
         hook(names[3], "tcp:tcp_destroy_sock", kind, "end of TCP sockets"),
         hook(names[4], "tcp:tcp_rcv_space_adjust", kind, "TCP receive"),
-    ];
-    if support.perf_links {
-        let purpose = "names after prctl";
-        hooks.push(hook("process_rename", "task:task_rename", Kind::Tracepoint, purpose));
-    }
-    hooks
+    ]
+}
+
+fn rename(support: &Support) -> Hook {
+    let (program, kind) = if support.perf_links && support.rename_names_thread {
+        ("process_rename", Kind::Tracepoint)
+    } else {
+        ("process_rename_btf", Kind::RawTracepoint)
+    };
+    hook(program, "task:task_rename", kind, "names after prctl")
 }
 
 const CALLS: [Hook; 2] = [
@@ -220,6 +233,7 @@ pub(crate) fn known() -> Vec<Hook> {
             call_tracepoints: true,
             sendpage: true,
             perf_links,
+            rename_names_thread: true,
             tls_splice: true,
             mptcp_splice: true,
             ipv6_calls: true,

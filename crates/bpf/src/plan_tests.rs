@@ -4,6 +4,7 @@ fn kernel(change: impl FnOnce(&mut Support)) -> Support {
     let mut support = Support {
         call_tracepoints: true,
         perf_links: true,
+        rename_names_thread: true,
         safe_allocation: true,
         trampoline_images: true,
         ipv6_calls: true,
@@ -48,6 +49,21 @@ fn what_cannot_be_pinned_is_attached_by_btf() {
                 "{} cannot be pinned before 5.15",
                 hook.program
             );
+        }
+    }
+}
+
+#[test]
+fn rename_is_heard_where_the_record_does_not_name_the_thread() {
+    for (program, change) in [
+        ("process_rename", (|_| ()) as fn(&mut Support)),
+        ("process_rename_btf", |k| k.rename_names_thread = false),
+        ("process_rename_btf", |k| k.perf_links = false),
+    ] {
+        for plan in plans(&kernel(change), None) {
+            let planned = |hook: &&Hook| hook.target == "task:task_rename";
+            let hook = plan.optional.iter().find(planned).expect("every set has the hook");
+            assert_eq!(hook.program, program, "{}", plan.set);
         }
     }
 }

@@ -21,6 +21,8 @@ pub struct Support {
     pub sendpage: bool,
     /// Classic tracepoint and kprobe attachments are links and can be pinned (5.15).
     pub perf_links: bool,
+    /// The record of tracepoint task:task_rename says whose name it is (not in 6.15 to 6.18).
+    pub rename_names_thread: bool,
     /// Hash maps without preallocation are safe in any context (6.1).
     pub safe_allocation: bool,
     /// Fexit trampolines keep a sleeping function's image alive (5.12 and its backports).
@@ -60,6 +62,7 @@ impl Support {
             call_tracepoints: tracepoint("sock_send_length") && tracepoint("sock_recv_length"),
             sendpage: function("inet_sendpage"),
             perf_links: structure("bpf_perf_link"),
+            rename_names_thread: has_member(&btf, "trace_event_raw_task_rename", "pid"),
             safe_allocation: structure("bpf_mem_alloc"),
             trampoline_images: structure("bpf_tramp_image"),
             tls_splice: function("tls_sw_splice_read"),
@@ -70,6 +73,11 @@ impl Support {
             cpus: libbpf_rs::num_possible_cpus().unwrap_or(1),
         })
     }
+}
+
+fn has_member(btf: &Btf<'_>, structure: &str, member: &str) -> bool {
+    let structure = btf.type_by_name::<Struct<'_>>(structure);
+    structure.is_some_and(|s| s.iter().any(|m| m.name.is_some_and(|name| name == member)))
 }
 
 /// The mount point of the cgroup v2 tree: alone, or beside v1 (hybrid).

@@ -1,5 +1,6 @@
 //! The counters: started or taken over, read, and told what may be forgotten.
 
+use std::collections::HashMap;
 use std::collections::HashSet;
 use std::fmt;
 use std::path::PathBuf;
@@ -8,6 +9,7 @@ use std::sync::Mutex;
 use std::sync::PoisonError;
 
 use libbpf_rs::MapCore;
+use libbpf_rs::MapHandle;
 use libbpf_rs::RingBuffer;
 use libbpf_rs::RingBufferBuilder;
 
@@ -18,6 +20,7 @@ use crate::abi::hint;
 use crate::abi::process;
 use crate::abi::process_key;
 use crate::abi::traffic;
+use crate::abi::traffic_key;
 use crate::abi::Losses;
 use crate::abi::Process;
 use crate::abi::ProcessId;
@@ -74,7 +77,7 @@ pub struct Reading {
     pub unattributed: Traffic,
     /// Cumulative.
     pub losses: Losses,
-    /// Events the kernel skipped, over all programs; cumulative.
+    /// Events the kernel skipped whose bytes no later event brings back; cumulative.
     pub missed_events: u64,
     /// Open sockets; `None`: not read this time.
     pub connections: Option<Vec<(ProcessId, Connections)>>,
@@ -113,6 +116,8 @@ pub struct Probe {
     sockets: Batch,
     ring: RingBuffer<'static>,
     hints: Arc<Mutex<Vec<ProcessId>>>,
+    /// Of the last reading.
+    keys: Vec<traffic_key>,
     described: HashSet<ProcessId>,
     ring_losses: u64,
     seeder: Option<Seeder>,
@@ -150,10 +155,8 @@ impl Probe {
         };
         let hints = Arc::new(Mutex::new(Vec::new()));
         let ring = ring(&maps, Arc::clone(&hints))?;
-        let cpus = libbpf_rs::num_possible_cpus()
-            .map_err(|e| Error::kernel("count the CPUs", errno(&e)))?;
         let probe = Probe {
-            traffic: Batch::new(&maps.traffic, size_of::<traffic>() * cpus),
+            traffic: Batch::new(&maps.traffic, size_of::<traffic>()),
             sockets: Batch::new(&maps.sockets, maps.sockets.value_size() as usize),
             pins,
             maps,
@@ -162,6 +165,7 @@ impl Probe {
             handover,
             ring,
             hints,
+            keys: Vec::new(),
             described: HashSet::new(),
             // All entries are looked at once in any case.
             ring_losses: 0,
@@ -169,6 +173,7 @@ impl Probe {
             socket_entries: 0,
         };
         probe.hand_over(handover.seq, handover.time)?;
+        return_memory();
         Ok(probe)
     }
 
@@ -197,7 +202,9 @@ impl Probe {
     /// # Errors
     /// When the kernel's type information cannot be read any more.
     pub fn explore(&mut self) -> Result<()> {
-        self.programs.explore(&self.pins)
+        let explored = self.programs.explore(&self.pins);
+        return_memory();
+        explored
     }
 
     /// When the counters were made, boot clock, ns.
@@ -218,7 +225,7 @@ impl Probe {
     /// How many entries the process and socket maps can hold.
     pub fn capacity(&self) -> Limits {
         Limits {
-            processes: self.maps.traffic.max_entries(),
+            processes: self.maps.processes.max_entries(),
             connections: self.maps.sockets.max_entries(),
         }
     }
@@ -242,23 +249,22 @@ impl Probe {
         let mut reading = Reading { losses: self.losses()?, ..Reading::default() };
         // Marks first, counters second: what is marked as ended has its last bytes counted.
         self.hints_into(&mut reading)?;
-        let described = &self.described;
-        let mut unknown = Vec::new();
-        self.traffic.read(&self.maps.traffic, |key, cpus| {
-            let Some(key) = decode::<process_key>(key) else { return };
-            let id = ProcessId::from(key);
-            let mut sum = Traffic::default();
-            for cpu in cpus.chunks_exact(size_of::<traffic>()) {
-                if let Some(cpu) = decode::<traffic>(cpu) {
-                    sum.add(&cpu);
-                }
-            }
-            if !described.contains(&id) {
-                unknown.push(id);
-            }
-            reading.processes.push((id, sum));
+        let (keys, mut sums) = (&mut self.keys, HashMap::<ProcessId, Traffic>::new());
+        keys.clear();
+        self.traffic.read(&self.maps.traffic, |key, value| {
+            let (Some(key), Some(cpu)) = (decode::<traffic_key>(key), decode::<traffic>(value))
+            else {
+                return;
+            };
+            keys.push(key);
+            sums.entry(key.into()).or_default().add(&cpu);
         })?;
         reading.time = boot_now();
+        reading.processes = sums.into_iter().collect();
+        let unknown: Vec<ProcessId> = {
+            let ids = reading.processes.iter().map(|(id, _)| *id);
+            ids.filter(|id| !self.described.contains(id)).collect()
+        };
         for id in unknown {
             self.describe_into(id, &mut reading)?;
         }
@@ -281,21 +287,20 @@ impl Probe {
         Ok(reading)
     }
 
-    /// Deletes the entries of ended processes whose final counters have been read.
+    /// Deletes the entries of ended processes whose final counters were in the last reading.
     ///
     /// # Errors
     /// When the kernel refuses; entries that are not there any more are no error.
     pub fn forget(&mut self, ended: &[ProcessId]) -> Result<()> {
+        if ended.is_empty() {
+            return Ok(());
+        }
+        let all: HashSet<ProcessId> = ended.iter().copied().collect();
+        for key in self.keys.iter().filter(|key| all.contains(&ProcessId::from(**key))) {
+            delete(&self.maps.traffic, encode(key))?;
+        }
         for id in ended {
-            let key = process_key::from(*id);
-            for map in [&self.maps.traffic, &self.maps.processes] {
-                match map.delete(encode(&key)) {
-                    Err(e) if errno(&e).kind() != std::io::ErrorKind::NotFound => {
-                        return Err(Error::kernel("delete a map entry", errno(&e)));
-                    }
-                    _ => {}
-                }
-            }
+            delete(&self.maps.processes, encode(&process_key::from(*id)))?;
             self.described.remove(id);
         }
         Ok(())
@@ -346,6 +351,15 @@ impl Probe {
     }
 }
 
+fn delete(map: &MapHandle, key: &[u8]) -> Result<()> {
+    match map.delete(key) {
+        Err(e) if errno(&e).kind() != std::io::ErrorKind::NotFound => {
+            Err(Error::kernel("delete a map entry", errno(&e)))
+        }
+        _ => Ok(()),
+    }
+}
+
 fn ring(maps: &Maps, hints: Arc<Mutex<Vec<ProcessId>>>) -> Result<RingBuffer<'static>> {
     let failed = |e: libbpf_rs::Error| Error::kernel("map the hint ring", errno(&e));
     let mut builder = RingBufferBuilder::new();
@@ -359,6 +373,16 @@ fn ring(maps: &Maps, hints: Arc<Mutex<Vec<ProcessId>>>) -> Result<RingBuffer<'st
         })
         .map_err(failed)?;
     builder.build().map_err(failed)
+}
+
+/// Loading an object takes some ten megabytes for the kernel's type information, for an instant;
+/// the allocator would keep them for as long as the agent lives.
+fn return_memory() {
+    #[cfg(target_env = "gnu")]
+    // SAFETY: malloc_trim has no preconditions; it takes the allocator's own locks.
+    unsafe {
+        libc::malloc_trim(0);
+    }
 }
 
 /// The boot clock, which the programs use too: ns since boot, suspended time included.

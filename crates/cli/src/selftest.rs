@@ -30,7 +30,6 @@ use std::sync::atomic::Ordering;
 use std::sync::Arc;
 use std::time::Duration;
 
-
 use self::compare::compare;
 use self::compare::unasked;
 use self::compare::Counted;
@@ -186,11 +185,11 @@ fn make(launcher: Launcher, runs: &[Run], limit: Duration, stop: &AtomicBool) ->
 }
 
 fn accounts(endings: &[Ending]) -> Vec<&Account> {
-    let accounts = |ending| match ending {
-        &Ending::Done(ref accounts) => accounts.as_slice(),
-        Ending::Skipped(_) | Ending::Failed(_) => &[],
-    };
-    endings.iter().flat_map(accounts).collect()
+    let done = endings.iter().filter_map(|ending| match ending {
+        Ending::Done(accounts) => Some(accounts),
+        Ending::Skipped(_) | Ending::Failed(_) => None,
+    });
+    done.flatten().collect()
 }
 
 fn find(run: Run, ending: Ending, counted: Option<&[Counted]>) -> Finding {

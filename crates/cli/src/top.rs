@@ -52,7 +52,10 @@ pub async fn run(args: &TopArgs, global: &GlobalArgs) -> Result<Outcome, Failure
     let mut signals = Signals::catch()?;
     let session = Session::open(&target).await?;
     let started = Instant::now();
-    let clock = move || Clock { wall: Timestamp::now(), running: started.elapsed() };
+    let clock = move || Clock {
+        wall: Timestamp::now(),
+        running: started.elapsed(),
+    };
     let socket = target.socket.display().to_string();
     let mut opening = wishes.opening(session.agent().clone(), clock(), socket);
 
@@ -93,5 +96,8 @@ pub async fn run(args: &TopArgs, global: &GlobalArgs) -> Result<Outcome, Failure
 }
 
 fn broken(source: io::Error) -> Failure {
-    Failure::File { what: "cannot use the terminal".to_owned(), source }
+    Failure::File {
+        what: "cannot use the terminal".to_owned(),
+        source,
+    }
 }

@@ -9,5 +9,6 @@ mod stage;
 
 mod counting;
 mod faults;
+mod readme;
 mod release;
 mod viewers;

@@ -23,6 +23,17 @@ struct process_key {
 	__u32 zero;
 };
 
+/*
+ * The counters of one process on one CPU: a counter that two CPUs write costs several times as much.
+ * Not a per-CPU map: a program can hardly allocate per-CPU memory, and in a burst of new processes
+ * one in ten would have got none; here a process has entries for the CPUs it used.
+ */
+struct traffic_key {
+	__u64 start;
+	__u32 tgid;
+	__u32 cpu;
+};
+
 /* Cumulative, never reset. */
 struct flow {
 	__u64 bytes;

@@ -11,12 +11,12 @@
  * allocator that is safe in any context (6.1).
  */
 
-/* Bytes and calls per process, one copy per CPU so that no counter is ever shared. The agent
- * deletes an entry after it has read its final totals. Full: see `unattributed`. */
+/* Bytes and calls per process and CPU. The agent deletes the entries of a process after it has
+ * read its final totals. Full: see `unattributed`. */
 struct {
-	__uint(type, BPF_MAP_TYPE_PERCPU_HASH);
+	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, 1024);
-	__type(key, struct process_key);
+	__type(key, struct traffic_key);
 	__type(value, struct traffic);
 } traffic SEC(".maps");
 

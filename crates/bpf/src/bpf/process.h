@@ -41,57 +41,77 @@ static __always_inline void describe(struct process *process, struct task_struct
 {
 	unsigned long start = BPF_CORE_READ(task, mm, arg_start);
 	unsigned long length = BPF_CORE_READ(task, mm, arg_end) - start;
+	long refused;
 
 	BPF_CORE_READ_STR_INTO(&process->comm, task, group_leader, comm);
-	if (length > ARGS_LEN)
-		length = ARGS_LEN;
 	process->args_len = 0;
-	if (length && !bpf_probe_read_user(process->args, length, (void *)start))
+	if (length >= ARGS_LEN) {
+		length = ARGS_LEN;
+		refused = bpf_probe_read_user(process->args, ARGS_LEN, (void *)start);
+	} else {
+		/* 6.1 forgets a comparison when the value compared was spilled before: mask it. */
+		barrier_var(length);
+		length &= ARGS_LEN - 1;
+		refused = bpf_probe_read_user(process->args, length, (void *)start);
+	}
+	if (!refused)
 		process->args_len = length;
 }
 
-/* Makes the entries of a process at its first traffic. */
-static __always_inline struct traffic *first_sight(const struct process_key *key)
+/* Makes the entry of a process at its first traffic. */
+static __always_inline bool known(const struct process_key *key)
 {
 	struct task_struct *task = (struct task_struct *)bpf_get_current_task();
-	struct traffic *counters;
-	struct process *process;
+	struct process *process = bpf_map_lookup_elem(&processes, key);
 
+	if (process)
+		return true;
 	/* Kernel threads that use a socket of somebody: no process of a user to give it to. */
 	if (BPF_CORE_READ(task, flags) & PF_KTHREAD)
-		return 0;
+		return false;
 	bpf_map_update_elem(&processes, key, &no_process, BPF_NOEXIST);
 	process = bpf_map_lookup_elem(&processes, key);
 	if (!process) {
 		lose(LOSS_PROCESS_MAP_FULL);
+		return false;
+	}
+	describe(process, task);
+	process->cgroup = bpf_get_current_cgroup_id();
+	process->uid = BPF_CORE_READ(task, cred, uid.val);
+	process->parent = BPF_CORE_READ(task, real_parent, tgid);
+	BPF_CORE_READ_STR_INTO(&process->parent_comm, task, real_parent, group_leader, comm);
+	process->first_seen = bpf_ktime_get_boot_ns();
+	return true;
+}
+
+/* The counters of a process on this CPU, made if needed; NULL when there is no room. */
+static __always_inline struct traffic *first_here(const struct process_key *process,
+						  const struct traffic_key *key)
+{
+	struct traffic *counters;
+
+	if (!known(process))
 		return 0;
-	}
-	if (!process->first_seen) {
-		describe(process, task);
-		process->cgroup = bpf_get_current_cgroup_id();
-		process->uid = BPF_CORE_READ(task, cred, uid.val);
-		process->parent = BPF_CORE_READ(task, real_parent, tgid);
-		BPF_CORE_READ_STR_INTO(&process->parent_comm, task, real_parent, group_leader, comm);
-		process->first_seen = bpf_ktime_get_boot_ns();
-	}
 	bpf_map_update_elem(&traffic, key, &no_traffic, BPF_NOEXIST);
 	counters = bpf_map_lookup_elem(&traffic, key);
-	if (!counters) {
-		/* Nobody would ever come to delete it. */
-		bpf_map_delete_elem(&processes, key);
+	if (!counters)
 		lose(LOSS_PROCESS_MAP_FULL);
-	}
 	return counters;
 }
 
 /* Adds to one flow of a process, or to `unattributed` when it cannot have an entry. */
-static __always_inline void count(const struct process_key *key, __u32 flow, __u64 bytes)
+static __always_inline void count(const struct process_key *process, __u32 flow, __u64 bytes)
 {
-	struct traffic *counters = bpf_map_lookup_elem(&traffic, key);
+	struct traffic_key key = {
+		.start = process->start,
+		.tgid = process->tgid,
+		.cpu = bpf_get_smp_processor_id(),
+	};
+	struct traffic *counters = bpf_map_lookup_elem(&traffic, &key);
 	__u32 zero = 0;
 
 	if (!counters)
-		counters = first_sight(key);
+		counters = first_here(process, &key);
 	if (!counters)
 		counters = bpf_map_lookup_elem(&unattributed, &zero);
 	if (!counters)

@@ -48,23 +48,38 @@ int process_exec_btf(void *ctx)
 	return 0;
 }
 
-/* prctl(PR_SET_NAME) by the leader. Fires before the name is set, so it carries the new one. */
-SEC("?tp/task/task_rename")
-int process_rename(struct trace_event_raw_task_rename *ctx)
+/*
+ * prctl(PR_SET_NAME) by the leader. Both fire before the name is set, so they carry the new one.
+ * A thread's own name is not the process's; /proc/PID/comm of others is left alone.
+ */
+static __always_inline void name_set(__u32 thread, const char *name)
 {
 	__u64 current = bpf_get_current_pid_tgid();
 	struct process *process;
 	struct process_key key;
 
-	/* A thread's own name is not the process's; /proc/PID/comm of others is left alone. */
-	if (!in_charge() || (__u32)current != current >> 32 || (__u32)ctx->pid != (__u32)current)
-		return 0;
+	if (!in_charge() || (__u32)current != current >> 32 || thread != (__u32)current)
+		return;
 	key = current_key();
 	process = bpf_map_lookup_elem(&processes, &key);
 	if (process) {
-		BPF_CORE_READ_INTO(&process->comm, ctx, newcomm);
+		bpf_probe_read_kernel_str(process->comm, sizeof(process->comm), name);
 		hint(&key, HINT_RENAME);
 	}
+}
+
+SEC("?tp/task/task_rename")
+int process_rename(struct trace_event_raw_task_rename *ctx)
+{
+	name_set(ctx->pid, ctx->newcomm);
+	return 0;
+}
+
+/* Also where the record does not say whose name it is: 6.15 to 6.18. */
+SEC("?tp_btf/task_rename")
+int process_rename_btf(__u64 *ctx)
+{
+	name_set(BPF_CORE_READ((struct task_struct *)ctx[0], pid), (const char *)ctx[1]);
 	return 0;
 }
 

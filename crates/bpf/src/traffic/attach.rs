@@ -290,7 +290,8 @@ impl Programs {
     }
 
     pub(super) fn missed_events(&self) -> u64 {
-        self.attached.iter().filter_map(Attached::missed_events).sum()
+        let lossy = self.attached.iter().filter(|attached| !attached.hook.heals());
+        lossy.filter_map(Attached::missed_events).sum()
     }
 
     pub(super) fn explore(&mut self, pins: &PinDirectory) -> Result<()> {
@@ -335,3 +336,7 @@ impl Attached {
         object::missed_events(self.program.as_ref()?).ok()
     }
 }
+
+#[cfg(test)]
+#[path = "attach_tests.rs"]
+mod tests;

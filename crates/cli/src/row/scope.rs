@@ -107,16 +107,20 @@ impl Scope {
 }
 
 impl ProcessRow {
-    /// The peaks inside `scope`; `None`: the agent keeps none for a part that narrow.
+    /// The peaks inside `scope`; `None`: the agent keeps none for a part that narrow, or all bytes
+    /// moved while nobody looked.
     pub fn peaks(&self, scope: Scope) -> Option<&Peaks> {
         if !scope.is_whole() {
             return None;
         }
-        match scope.loopback {
-            Loopback::Exclude => Some(&self.peaks),
-            Loopback::Include => Some(&self.peaks_with_loopback),
-            Loopback::Only => None,
-        }
+        let peaks = match scope.loopback {
+            Loopback::Exclude => &self.peaks,
+            Loopback::Include => &self.peaks_with_loopback,
+            Loopback::Only => return None,
+        };
+        let total = self.flows.sum(scope).total;
+        let unseen = peaks.time.is_none() && (total.rx > 0 || total.tx > 0);
+        (!unseen).then_some(peaks)
     }
 
     /// Open sockets with a peer of the transports in `scope`; `None`: cannot be told, also for one

@@ -18,15 +18,18 @@ use std::time::Duration;
 use std::time::Instant;
 
 use clap::ValueEnum;
+use nix::errno::Errno;
 use nix::poll::PollFd;
 use nix::poll::PollFlags;
 use nix::poll::PollTimeout;
+use nix::sys::prctl::set_child_subreaper;
 use nix::sys::signal::killpg;
 use nix::sys::signal::Signal;
 use nix::sys::socket::socketpair;
 use nix::sys::socket::AddressFamily;
 use nix::sys::socket::SockFlag;
 use nix::sys::socket::SockType;
+use nix::sys::wait::waitpid;
 use nix::unistd::Pid;
 
 use super::cases::Company;
@@ -50,6 +53,9 @@ pub struct Launcher {
     /// Arguments before those of the child.
     pub arguments: Vec<String>,
 }
+
+/// How long the other processes of a case may go on when one has given up.
+const GRACE: Duration = Duration::from_millis(300);
 
 /// How a run went.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -78,6 +84,8 @@ pub struct Harness<'a> {
 impl Harness<'_> {
     /// Makes all runs. The endings come in the order of `runs`.
     pub fn execute(&self, runs: &[Run]) -> Vec<Ending> {
+        // Best effort: without it what a killed child has forked is left to init.
+        let _ = set_child_subreaper(true);
         let endings = Mutex::new(vec![None; runs.len()]);
         for company in [Company::Any, Company::Alone] {
             let lanes = if company == Company::Any { LANES } else { 1 };
@@ -180,7 +188,8 @@ impl Pair {
 
     /// Collects what all processes print until the last one has closed its output.
     fn listen(&mut self, harness: &Harness<'_>) -> (Vec<Line>, Silence) {
-        let deadline = Instant::now() + harness.limit;
+        let mut deadline = Instant::now() + harness.limit;
+        let mut gave_up = false;
         let mut texts = vec![Vec::new(); self.outputs.len()];
         let mut open: Vec<usize> = (0..self.outputs.len()).collect();
         let mut end = Silence::Quiet;
@@ -191,29 +200,33 @@ impl Pair {
                     .zip(text)
                     .is_some_and(|(output, text)| still_open(output, text))
             });
+            // The other side may wait for ever for one that has given up.
+            if !gave_up && lines(&texts).any(|line| !matches!(line, Line::Account(_))) {
+                gave_up = true;
+                deadline = deadline.min(Instant::now() + GRACE);
+            }
             if harness.stop.load(Ordering::Relaxed) {
                 end = Silence::Stopped;
             } else if Instant::now() > deadline {
                 end = Silence::TimeUp;
             }
         }
-        let lines = texts
-            .iter()
-            .flat_map(|text| text.split(|&byte| byte == b'\n'));
-        (
-            lines
-                .filter_map(|line| serde_json::from_slice(line).ok())
-                .collect(),
-            end,
-        )
+        (lines(&texts).collect(), end)
     }
+}
+
+fn lines(texts: &[Vec<u8>]) -> impl Iterator<Item = Line> + '_ {
+    let lines = texts
+        .iter()
+        .flat_map(|text| text.split(|&byte| byte == b'\n'));
+    lines.filter_map(|line| serde_json::from_slice(line).ok())
 }
 
 /// Takes what an output has, waiting a moment for it. False: nothing more will come.
 fn still_open(output: &mut ChildStdout, text: &mut Vec<u8>) -> bool {
     let mut polled = [PollFd::new(output.as_fd(), PollFlags::POLLIN)];
     match nix::poll::poll(&mut polled, PollTimeout::from(GLANCE)) {
-        Ok(0) | Err(nix::errno::Errno::EINTR) => return true,
+        Ok(0) | Err(Errno::EINTR) => return true,
         Ok(_) => {}
         Err(_) => return false,
     }
@@ -231,9 +244,11 @@ impl Drop for Pair {
     fn drop(&mut self) {
         for child in &mut self.children {
             let group = Pid::from_raw(child.id().cast_signed());
-            // Before the child is reaped its number, which is also the group's, is not reused.
+            // Before its leader is reaped the number of the group is not reused.
             let _ = killpg(group, Signal::SIGKILL);
-            let _ = child.wait();
+            // All of the group, also what was forked: orphans come to this process, the reaper.
+            let anyone = Pid::from_raw(-group.as_raw());
+            while !matches!(waitpid(anyone, None), Err(errno) if errno != Errno::EINTR) {}
         }
     }
 }

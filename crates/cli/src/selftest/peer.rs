@@ -53,7 +53,6 @@ fn start(args: &PeerArgs) -> Result<Line, Stop> {
     let [a, b] = case.parts;
     let (label, part) = if args.end == End::A { a } else { b };
     let side = Side {
-        label,
         path: args.path,
         variant: args.variant,
         end: args.end,

@@ -10,6 +10,9 @@ use super::compare::Verdict;
 use super::plan::Run;
 use super::truth::Bytes;
 use super::truth::Cell;
+use super::truth::Family;
+use super::truth::Place;
+use super::truth::Transport;
 
 /// What came out of one run.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -206,7 +209,19 @@ fn result(line: &Comparison) -> String {
 }
 
 fn kind(cell: Cell) -> String {
-    format!("{:?} {:?} {:?}", cell.transport, cell.family, cell.place).to_lowercase()
+    let transport = match cell.transport {
+        Transport::Tcp => "tcp",
+        Transport::Udp => "udp",
+    };
+    let family = match cell.family {
+        Family::V4 => "ipv4",
+        Family::V6 => "ipv6",
+    };
+    let place = match cell.place {
+        Place::Loopback => "loopback",
+        Place::External => "external",
+    };
+    format!("{transport} {family} {place}")
 }
 
 fn name_of(value: &impl ValueEnum) -> String {

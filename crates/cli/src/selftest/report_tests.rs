@@ -57,7 +57,18 @@ fn findings() -> Findings {
 
 #[test]
 fn table_has_a_line_per_process_and_one_for_many_alike() {
-    insta::assert_snapshot!(table(&findings()) + &summary(&findings()), @"");
+    insta::assert_snapshot!(table(&findings()) + &summary(&findings()), @r"
+    CASE            PATH  FAMILY  PROCESS          SENT  COUNTED  RECEIVED  COUNTED  RESULT
+    tcp_basic       lo    ipv4    client            100      100         0        0  ok
+    tcp_basic       lo    ipv4    server              0        0       100      100  ok
+    tcp_basic       lo    ipv6    client            100      112         7        7  tx+12 (tcp ipv4 loopback)
+    tcp_basic       lo    ipv6    server              7      n/a       100      n/a  missing
+    tcp_basic       lo    mapped  short life (x3)  6000     6000         0        0  ok
+    tcp_basic       lo    mapped  server              0        0      6000     6000  ok
+    tcp_dual_stack  lo    ipv6    -                   -        -         -        -  skipped: no TLS in this kernel
+    tcp_partial     lo    ipv4    -                   -        -         -        -  failed: client: Connection reset by peer
+    5 cases, 2 exact, 1 off, 1 skipped, 1 failed
+    ");
 }
 
 #[test]

@@ -32,8 +32,6 @@ use super::truth::Transport;
 /// One side of a running case.
 #[derive(Debug)]
 pub struct Side {
-    /// Its label, for example `client`.
-    pub label: &'static str,
     /// Where the traffic goes.
     pub path: Path,
     /// Which addresses.

@@ -240,7 +240,7 @@ impl Mapping {
 
     fn word(&self, offset: usize) -> &std::sync::atomic::AtomicU32 {
         assert!(
-            offset % 4 == 0 && offset + 4 <= self.length,
+            offset.is_multiple_of(4) && offset + 4 <= self.length,
             "word inside the mapping"
         );
         // SAFETY: inside the mapping and aligned as just checked; shared with the kernel, so only
@@ -284,31 +284,23 @@ impl Transfer<'_> {
     }
 }
 
-/// Submits the one prepared entry, whose buffer is `transfer`, and waits until it is complete.
-pub fn ring_enter(ring: &OwnedFd, transfer: Transfer<'_>) -> Result<(), Errno> {
+/// Submits `count` prepared entries, 0 or 1, and waits for a completion. Gives how many were
+/// submitted. The buffer must be kept until its completion has been seen.
+pub fn ring_enter(ring: &OwnedFd, count: u32, _buffer: &Transfer<'_>) -> Result<u32, Errno> {
     const GET_EVENTS: u32 = 1;
-    let mut submit = 1u32;
-    loop {
-        // SAFETY: the entry points at the buffer of `transfer`, which is held until this returns
-        // and so until the kernel has completed it.
-        let done = unsafe {
-            let none = ptr::null::<libc::c_void>();
-            libc::syscall(
-                libc::SYS_io_uring_enter,
-                ring.as_raw_fd(),
-                submit,
-                1u32,
-                GET_EVENTS,
-                none,
-                0usize,
-            )
-        };
-        match Errno::result(done) {
-            Ok(_) => break,
-            Err(Errno::EINTR) => submit = 0,
-            Err(errno) => return Err(errno),
-        }
-    }
-    drop(transfer);
-    Ok(())
+    // SAFETY: the entry points at the buffer, which the caller keeps borrowed; the other pointer
+    // is null, no signal mask.
+    let submitted = unsafe {
+        let (enter, mask) = (libc::SYS_io_uring_enter, ptr::null::<libc::c_void>());
+        libc::syscall(
+            enter,
+            ring.as_raw_fd(),
+            count,
+            1u32,
+            GET_EVENTS,
+            mask,
+            0usize,
+        )
+    };
+    Errno::result(submitted).map(|submitted| submitted as u32)
 }

@@ -132,21 +132,37 @@ impl Ring {
         );
         self.rings
             .store(self.layout.submit_tail, tail.wrapping_add(1));
-        syscalls::ring_enter(&self.fd, transfer)?;
-        self.completion()
+        self.finish(&transfer)
     }
 
-    fn completion(&self) -> Result<usize, Errno> {
+    /// Submits and waits until the kernel no longer uses the buffer.
+    fn finish(&self, transfer: &Transfer<'_>) -> Result<usize, Errno> {
+        let mut left = 1;
+        loop {
+            match syscalls::ring_enter(&self.fd, left, transfer) {
+                Ok(submitted) => left -= submitted.min(left),
+                Err(Errno::EINTR) => {}
+                Err(errno) if left > 0 => return Err(errno),
+                // The kernel may still write to the buffer, which must not be given back.
+                Err(_) => syscalls::end(1),
+            }
+            if let Some(result) = self.completion() {
+                return result;
+            }
+        }
+    }
+
+    fn completion(&self) -> Option<Result<usize, Errno>> {
         let head = self.rings.load(self.layout.complete_head);
         if head == self.rings.load(self.layout.complete_tail) {
-            return Err(Errno::EAGAIN);
+            return None;
         }
         let slot = head & self.rings.load(self.layout.complete_mask);
         let at = self.layout.completions + slot as usize * COMPLETION_BYTES;
         let result = self.rings.load(at + 8).cast_signed();
         self.rings
             .store(self.layout.complete_head, head.wrapping_add(1));
-        usize::try_from(result).map_err(|_| Errno::from_raw(-result))
+        Some(usize::try_from(result).map_err(|_| Errno::from_raw(-result)))
     }
 }
 

@@ -78,7 +78,11 @@ struct Rule {
 }
 
 const fn rule(column: Column, least: u16, priority: u8) -> Rule {
-    Rule { column, least, priority }
+    Rule {
+        column,
+        least,
+        priority,
+    }
 }
 
 const LIVE: &[Rule] = &[
@@ -141,7 +145,11 @@ pub fn fit(pane: Pane, inner_width: u16) -> Vec<Placed> {
     let shown = |column| taken.iter().any(|(taken, _)| *taken == column);
     let mut name = spare.min(NAME_ENOUGH - 12);
     spare -= name;
-    let trend = if shown(Column::Trend) { spare.min(TREND_ENOUGH - 10) } else { 0 };
+    let trend = if shown(Column::Trend) {
+        spare.min(TREND_ENOUGH - 10)
+    } else {
+        0
+    };
     name += spare - trend;
     let mut x = MARGIN;
     rules
@@ -154,7 +162,11 @@ pub fn fit(pane: Pane, inner_width: u16) -> Vec<Placed> {
                     Column::Trend => trend,
                     _ => 0,
                 };
-            let placed = Placed { column: rule.column, x, width };
+            let placed = Placed {
+                column: rule.column,
+                x,
+                width,
+            };
             x += width + 1;
             placed
         })
@@ -173,7 +185,10 @@ pub fn key_at(pane: Pane, area: Area, x: u16) -> Option<SortKey> {
 /// The keys that the visible columns sort by, from left to right.
 pub fn sort_keys(pane: Pane, inner_width: u16) -> Vec<SortKey> {
     let columns = fit(pane, inner_width);
-    columns.into_iter().filter_map(|placed| placed.column.sort_key(pane)).collect()
+    columns
+        .into_iter()
+        .filter_map(|placed| placed.column.sort_key(pane))
+        .collect()
 }
 
 impl Column {
@@ -242,8 +257,13 @@ mod tests {
 
     fn headers(pane: Pane, width: u16) -> String {
         let columns = fit(pane, width);
-        let headers = columns.iter().map(|placed| placed.column.header(pane, Numbers::Rates));
-        headers.filter(|header| !header.is_empty()).collect::<Vec<_>>().join(" ")
+        let headers = columns
+            .iter()
+            .map(|placed| placed.column.header(pane, Numbers::Rates));
+        headers
+            .filter(|header| !header.is_empty())
+            .collect::<Vec<_>>()
+            .join(" ")
     }
 
     #[test]
@@ -252,11 +272,19 @@ mod tests {
             (Pane::Live, 38, "COMMAND RX/s TX/s"),
             (Pane::Live, 48, "PID COMMAND RX/s TX/s %"),
             (Pane::Live, 78, "PID USER COMMAND CONN RX/s TX/s % TOTAL"),
-            (Pane::Live, 98, "PID USER COMMAND CONN RX/s TX/s % PEAK/s TOTAL TREND 60s"),
+            (
+                Pane::Live,
+                98,
+                "PID USER COMMAND CONN RX/s TX/s % PEAK/s TOTAL TREND 60s",
+            ),
             (Pane::Exited, 48, "COMMAND RX TX ENDED"),
             (Pane::Exited, 61, "PID COMMAND RX TX ENDED RAN"),
             (Pane::Exited, 78, "PID COMMAND RX TX PEAK/s ENDED RAN EXIT"),
-            (Pane::Exited, 98, "PID USER COMMAND RX TX PEAK/s AVG/s ENDED RAN EXIT"),
+            (
+                Pane::Exited,
+                98,
+                "PID USER COMMAND RX TX PEAK/s AVG/s ENDED RAN EXIT",
+            ),
         ] {
             assert_eq!(headers(pane, width), expected, "{pane:?} {width}");
         }

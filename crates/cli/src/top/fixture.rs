@@ -1,5 +1,7 @@
 //! Sample data for tests: the host web-01 with its twelve running and seven ended processes.
 
+pub mod hands;
+
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -68,8 +70,16 @@ pub fn tick(seq: usize) -> Tick {
 
 /// An agent that counts everything.
 pub fn agent() -> Agent {
-    let names =
-        ["tcp_rx", "tcp_tx", "udp_rx", "udp_tx", "ipv6", "loopback", "exit", "connections"];
+    let names = [
+        "tcp_rx",
+        "tcp_tx",
+        "udp_rx",
+        "udp_tx",
+        "ipv6",
+        "loopback",
+        "exit",
+        "connections",
+    ];
     let capability = |name: &str| Capability {
         name: name.to_owned(),
         available: true,
@@ -104,7 +114,11 @@ pub fn agent() -> Agent {
         pin_directory: Some("/sys/fs/bpf/netmon/1".to_owned()),
         counting_since: Some("2026-11-17T13:40:12Z".parse().unwrap()),
         restarts: 1,
-        maps: vec![Map { name: "processes".to_owned(), entries: 412, capacity: 16384 }],
+        maps: vec![Map {
+            name: "processes".to_owned(),
+            entries: 412,
+            capacity: 16384,
+        }],
         losses: vec![("process_map_full".to_owned(), 0)],
         load: Load {
             cpu_fraction: 0.003,
@@ -133,17 +147,89 @@ pub struct Process(
 
 /// The running processes of the sample host.
 pub const LIVE: [Process; 12] = [
-    Process(21934, "alice", "curl", 1, 9_332_327, 62_464, 50_436_506, 2_480_343_614),
-    Process(1187, "www-data", "nginx", 64, 1_268_777, 3_795_845, 9_856_614, 19_756_849_562),
-    Process(2863, "postgres", "postgres", 12, 412 * KIB, 1_184_891, 6_501_171, 10_597_832_000),
-    Process(5120, "alice", "firefox", 31, 644 * KIB, 38 * KIB, 23_802_675, 1_116_691_497),
-    Process(30466, "deploy", "node", 23, 99_226, 148 * KIB, 1_992_294, 804 * MIB),
-    Process(1530, "root", "tailscaled", 3, 21_914, 24_371, 3_250_586, 512 * MIB),
-    Process(744, "systemd-resolve", "systemd-resolve", 4, 1556, 980, 64 * KIB, 19_084_083),
+    Process(
+        21934,
+        "alice",
+        "curl",
+        1,
+        9_332_327,
+        62_464,
+        50_436_506,
+        2_480_343_614,
+    ),
+    Process(
+        1187,
+        "www-data",
+        "nginx",
+        64,
+        1_268_777,
+        3_795_845,
+        9_856_614,
+        19_756_849_562,
+    ),
+    Process(
+        2863,
+        "postgres",
+        "postgres",
+        12,
+        412 * KIB,
+        1_184_891,
+        6_501_171,
+        10_597_832_000,
+    ),
+    Process(
+        5120,
+        "alice",
+        "firefox",
+        31,
+        644 * KIB,
+        38 * KIB,
+        23_802_675,
+        1_116_691_497,
+    ),
+    Process(
+        30466,
+        "deploy",
+        "node",
+        23,
+        99_226,
+        148 * KIB,
+        1_992_294,
+        804 * MIB,
+    ),
+    Process(
+        1530,
+        "root",
+        "tailscaled",
+        3,
+        21_914,
+        24_371,
+        3_250_586,
+        512 * MIB,
+    ),
+    Process(
+        744,
+        "systemd-resolve",
+        "systemd-resolve",
+        4,
+        1556,
+        980,
+        64 * KIB,
+        19_084_083,
+    ),
     Process(911, "root", "sshd", 2, 620, 3492, 890 * KIB, 81_369_498),
     Process(31877, "alice", "git", 1, 310, 402, 5_767_168, 12_687_770),
     Process(602, "_chrony", "chronyd", 2, 0, 0, 140, 96 * KIB),
-    Process(2210, "grafana", "grafana", 5, 0, 0, 2_306_867, 2_061_584_302),
+    Process(
+        2210,
+        "grafana",
+        "grafana",
+        5,
+        0,
+        0,
+        2_306_867,
+        2_061_584_302,
+    ),
     Process(688, "root", "dockerd", 1, 0, 0, 31 * MIB, 3_543_348_019),
 ];
 
@@ -151,8 +237,13 @@ pub const LIVE: [Process; 12] = [
 pub fn row(process: &Process) -> ProcessRow {
     let Process(pid, user, name, sockets, rx, tx, peak, total) = *process;
     let mut flows = Flows::default();
-    flows.external[0][0] =
-        Counter { tick: Bytes { rx, tx }, total: Bytes { rx: total / 2, tx: total - total / 2 } };
+    flows.external[0][0] = Counter {
+        tick: Bytes { rx, tx },
+        total: Bytes {
+            rx: total / 2,
+            tx: total - total / 2,
+        },
+    };
     let peaks = Peaks {
         rx_per_s: peak / 2,
         tx_per_s: peak / 2,
@@ -161,7 +252,10 @@ pub fn row(process: &Process) -> ProcessRow {
     };
     ProcessRow {
         facts: Facts {
-            id: ProcessId { pid, start_ns: u64::from(pid) * 1000 },
+            id: ProcessId {
+                pid,
+                start_ns: u64::from(pid) * 1000,
+            },
             state: State::Live,
             start_time: time(0),
             first_seen: time(0),
@@ -186,12 +280,66 @@ pub fn row(process: &Process) -> ProcessRow {
 /// The ended processes of the sample host: name, bytes, seconds before now, milliseconds of life.
 pub fn exited() -> Vec<ProcessRow> {
     [
-        (29881, "alice", "wget", 1_546_188_227, 9_542_042, 127, 130_000, Ok(0)),
-        (31702, "deploy", "npm install", 212 * MIB, 3_460_301, 44, 35_000, Ok(0)),
-        (31790, "root", "apt-get", 88_185_242, 1_258_291, 25, 11_000, Ok(100)),
-        (30901, "ci", "rsync", 1_992_294, 77 * MIB, 303, 15_000, Ok(0)),
-        (31455, "ci", "python3", 6_501_171, 402 * KIB, 95, 21_000, Err(9)),
-        (31868, "www-data", "php-fpm8.2", 212 * KIB, 3_250_586, 14, 3000, Ok(0)),
+        (
+            29881,
+            "alice",
+            "wget",
+            1_546_188_227,
+            9_542_042,
+            127,
+            130_000,
+            Ok(0),
+        ),
+        (
+            31702,
+            "deploy",
+            "npm install",
+            212 * MIB,
+            3_460_301,
+            44,
+            35_000,
+            Ok(0),
+        ),
+        (
+            31790,
+            "root",
+            "apt-get",
+            88_185_242,
+            1_258_291,
+            25,
+            11_000,
+            Ok(100),
+        ),
+        (
+            30901,
+            "ci",
+            "rsync",
+            1_992_294,
+            77 * MIB,
+            303,
+            15_000,
+            Ok(0),
+        ),
+        (
+            31455,
+            "ci",
+            "python3",
+            6_501_171,
+            402 * KIB,
+            95,
+            21_000,
+            Err(9),
+        ),
+        (
+            31868,
+            "www-data",
+            "php-fpm8.2",
+            212 * KIB,
+            3_250_586,
+            14,
+            3000,
+            Ok(0),
+        ),
         (31871, "alice", "curl", 41 * KIB, 2253, 13, 400, Ok(7)),
     ]
     .into_iter()
@@ -202,7 +350,11 @@ pub fn exited() -> Vec<ProcessRow> {
         row.facts.start_time = time - jiff::SignedDuration::from_millis(lived);
         row.facts.first_seen = row.facts.start_time;
         row.facts.state = State::Exited;
-        row.facts.exit = Some(Exit { time, code: end.ok(), signal: end.err() });
+        row.facts.exit = Some(Exit {
+            time,
+            code: end.ok(),
+            signal: end.err(),
+        });
         row
     })
     .collect()
@@ -215,7 +367,9 @@ pub fn sample(seq: u64, rows: Vec<ProcessRow>) -> Sample {
     for row in live.clone() {
         flows.add_ticks(&row.flows);
     }
-    let active = live.clone().filter(|row| row.flows.external[0][0].tick != Bytes::default());
+    let active = live
+        .clone()
+        .filter(|row| row.flows.external[0][0].tick != Bytes::default());
     Sample {
         seq,
         time: time(seq),
@@ -225,7 +379,10 @@ pub fn sample(seq: u64, rows: Vec<ProcessRow>) -> Sample {
         unattributed: Counter::default(),
         processes: u32::try_from(live.clone().count()).unwrap(),
         processes_active: u32::try_from(active.count()).unwrap(),
-        tcp_connections: Some(live.filter_map(|row| row.tcp_connections).sum()),
+        tcp_connections: Some(
+            live.filter_map(|row| row.tcp_connections)
+                .fold(0, u32::saturating_add),
+        ),
         udp_connections: Some(0),
         lower_bound: false,
         rows,
@@ -248,13 +405,22 @@ pub fn web01(seq: u64) -> Sample {
         // Totals go on for ever after the frame's second, and up to it before.
         let left = NOW.saturating_sub(seq);
         let later = |tick: u64| tick * left;
-        cell.total.rx = cell.total.rx.saturating_sub(later(LIVE[at].4).min(cell.total.rx / 2));
-        cell.total.tx = cell.total.tx.saturating_sub(later(LIVE[at].5).min(cell.total.tx / 2));
+        cell.total.rx = cell
+            .total
+            .rx
+            .saturating_sub(later(LIVE[at].4).min(cell.total.rx / 2));
+        cell.total.tx = cell
+            .total
+            .tx
+            .saturating_sub(later(LIVE[at].5).min(cell.total.tx / 2));
     }
     match seq {
         NOW => {
             for (row, process) in rows.iter_mut().zip(&LIVE) {
-                row.flows.external[0][0].tick = Bytes { rx: process.4, tx: process.5 };
+                row.flows.external[0][0].tick = Bytes {
+                    rx: process.4,
+                    tx: process.5,
+                };
             }
         }
         568 => rows[0].flows.external[0][0].tick.rx = 46 * MIB,
@@ -279,7 +445,10 @@ pub fn empty(width: u16, height: u16) -> Model {
     let opening = Opening {
         screen: Screen::List(Pane::Live),
         sort: Sort::default(),
-        settings: Settings { time: TimeFormat::Utc, ..Settings::default() },
+        settings: Settings {
+            time: TimeFormat::Utc,
+            ..Settings::default()
+        },
         coverage: Coverage::Everything,
         interval: Duration::from_secs(1),
         agent: agent(),
@@ -293,7 +462,10 @@ pub fn empty(width: u16, height: u16) -> Model {
 
 /// The time of the viewer at the end of a tick.
 pub fn clock(seq: u64) -> Clock {
-    Clock { wall: time(seq), running: Duration::from_secs(seq) }
+    Clock {
+        wall: time(seq),
+        running: Duration::from_secs(seq),
+    }
 }
 
 /// Lets a sample arrive in time.
@@ -301,4 +473,3 @@ pub fn feed(model: &mut Model, sample: Sample) -> Effect {
     model.apply(Action::Clock(clock(sample.seq)));
     model.apply(Action::Feed(Event::Sample(Box::new(sample))))
 }
-

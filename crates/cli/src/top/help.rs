@@ -11,9 +11,6 @@ pub enum Row {
     Keys(&'static str, &'static str),
 }
 
-
-
-
 /// The left column.
 pub const LEFT: &[Row] = &[
     Row::Title("MOVE"),
@@ -58,9 +55,15 @@ pub const RIGHT: &[Row] = &[
 pub fn rows(size: Size) -> Vec<[Option<Row>; 2]> {
     let at = |rows: &[Row], index: usize| rows.get(index).copied();
     if size.width < 76 {
-        return LEFT.iter().chain(RIGHT).map(|row| [Some(*row), None]).collect();
+        return LEFT
+            .iter()
+            .chain(RIGHT)
+            .map(|row| [Some(*row), None])
+            .collect();
     }
-    (0..LEFT.len().max(RIGHT.len())).map(|index| [at(LEFT, index), at(RIGHT, index)]).collect()
+    (0..LEFT.len().max(RIGHT.len()))
+        .map(|index| [at(LEFT, index), at(RIGHT, index)])
+        .collect()
 }
 
 /// Rows of the help that are visible at once.

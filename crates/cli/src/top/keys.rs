@@ -30,9 +30,10 @@ pub fn action(event: &Event, model: &Model) -> Option<Action> {
     match event {
         Event::Key(key) if key.kind != KeyEventKind::Release => pressed(key, model),
         Event::Mouse(mouse) => pointed(mouse, model),
-        Event::Resize(width, height) => {
-            Some(Action::Resize(Size { width: *width, height: *height }))
-        }
+        Event::Resize(width, height) => Some(Action::Resize(Size {
+            width: *width,
+            height: *height,
+        })),
         _ => None,
     }
 }
@@ -41,7 +42,10 @@ fn pressed(key: &KeyEvent, model: &Model) -> Option<Action> {
     if key.modifiers.contains(KeyModifiers::CONTROL) {
         return controlled(key.code);
     }
-    if key.modifiers.intersects(KeyModifiers::ALT | KeyModifiers::SUPER | KeyModifiers::META) {
+    if key
+        .modifiers
+        .intersects(KeyModifiers::ALT | KeyModifiers::SUPER | KeyModifiers::META)
+    {
         return None;
     }
     if let Some(action) = anywhere(key.code) {
@@ -107,7 +111,9 @@ fn on_view(key: &KeyEvent, screen: Screen) -> Option<Action> {
         return Some(action);
     }
     let pane = screen.pane()?;
-    motion(code).map(Action::Move).or_else(|| sorting(code, pane))
+    motion(code)
+        .map(Action::Move)
+        .or_else(|| sorting(code, pane))
 }
 
 fn views(code: KeyCode) -> Option<Action> {
@@ -199,7 +205,10 @@ fn pointed(mouse: &MouseEvent, model: &Model) -> Option<Action> {
             Some(_) => Action::Zoom(Zooming::Wider),
         });
     }
-    let panel = plan.panels.iter().find(|panel| panel.area.inner().contains(x, y))?;
+    let panel = plan
+        .panels
+        .iter()
+        .find(|panel| panel.area.inner().contains(x, y))?;
     let pane = panel.pane;
     if let Some(by) = wheel {
         return Some(Action::Wheel { pane, by });

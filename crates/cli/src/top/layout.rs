@@ -50,11 +50,19 @@ impl Area {
     }
 
     fn rows(self, from: u16, height: u16) -> Self {
-        Self { y: self.y + from, height, ..self }
+        Self {
+            y: self.y + from,
+            height,
+            ..self
+        }
     }
 
     fn columns(self, from: u16, width: u16) -> Self {
-        Self { x: self.x + from, width, ..self }
+        Self {
+            x: self.x + from,
+            width,
+            ..self
+        }
     }
 }
 
@@ -90,15 +98,18 @@ impl Charts {
 
     /// The column of time under a cell; `None`: the cell is on none.
     pub fn column_at(&self, x: u16, y: u16) -> Option<usize> {
-        [self.rx, self.tx].into_iter().find(|area| area.contains(x, y)).and_then(|area| {
-            let inner = area.inner();
-            let first = match self.scale {
-                Scale::Labels => inner.x.saturating_add(SCALE_WIDTH),
-                Scale::OnAxis => inner.x,
-            };
-            let column = usize::from(x.checked_sub(first)?);
-            (column < self.columns()).then_some(column)
-        })
+        [self.rx, self.tx]
+            .into_iter()
+            .find(|area| area.contains(x, y))
+            .and_then(|area| {
+                let inner = area.inner();
+                let first = match self.scale {
+                    Scale::Labels => inner.x.saturating_add(SCALE_WIDTH),
+                    Scale::OnAxis => inner.x,
+                };
+                let column = usize::from(x.checked_sub(first)?);
+                (column < self.columns()).then_some(column)
+            })
     }
 }
 
@@ -125,7 +136,10 @@ pub struct Plan {
 impl Plan {
     /// The area of a list, if it is on screen.
     pub fn panel(&self, pane: Pane) -> Option<Area> {
-        self.panels.iter().find(|panel| panel.pane == pane).map(|panel| panel.area)
+        self.panels
+            .iter()
+            .find(|panel| panel.pane == pane)
+            .map(|panel| panel.area)
     }
 }
 
@@ -145,11 +159,20 @@ pub fn list_rows(area: Area, pinned: usize) -> (usize, usize) {
 
 /// The plan for a screen. Nothing in it for sizes that are too small.
 pub fn plan(size: Size, screen: Screen) -> Plan {
-    let mut plan = Plan { charts: None, panels: Vec::new(), body: Area::default() };
+    let mut plan = Plan {
+        charts: None,
+        panels: Vec::new(),
+        body: Area::default(),
+    };
     if too_small(size) {
         return plan;
     }
-    let middle = Area { x: 0, y: 1, width: size.width, height: size.height - 2 };
+    let middle = Area {
+        x: 0,
+        y: 1,
+        width: size.width,
+        height: size.height - 2,
+    };
     let focus = match screen {
         Screen::Agent => {
             plan.body = middle;
@@ -168,7 +191,11 @@ pub fn plan(size: Size, screen: Screen) -> Plan {
         _ => 12,
     };
     if chart_height > 0 {
-        let scale = if size.width >= 100 { Scale::Labels } else { Scale::OnAxis };
+        let scale = if size.width >= 100 {
+            Scale::Labels
+        } else {
+            Scale::OnAxis
+        };
         plan.charts = Some(side_by_side(middle.rows(0, chart_height), scale));
     }
     let rest = middle.rows(chart_height, middle.height - chart_height);
@@ -190,7 +217,11 @@ fn full_charts(area: Area) -> Charts {
 
 fn side_by_side(area: Area, scale: Scale) -> Charts {
     let left = area.width / 2;
-    Charts { rx: area.columns(0, left), tx: area.columns(left, area.width - left), scale }
+    Charts {
+        rx: area.columns(0, left),
+        tx: area.columns(left, area.width - left),
+        scale,
+    }
 }
 
 fn panels(rest: Area, size: Size, focus: Pane) -> Vec<Panel> {
@@ -198,18 +229,33 @@ fn panels(rest: Area, size: Size, focus: Pane) -> Vec<Panel> {
     if size.width >= 140 {
         let left = u16::try_from(u32::from(size.width) * 61 / 100).unwrap_or(rest.width);
         return vec![
-            Panel { pane: Pane::Live, area: rest.columns(0, left) },
-            Panel { pane: Pane::Exited, area: rest.columns(left, rest.width - left) },
+            Panel {
+                pane: Pane::Live,
+                area: rest.columns(0, left),
+            },
+            Panel {
+                pane: Pane::Exited,
+                area: rest.columns(left, rest.width - left),
+            },
         ];
     }
     if size.width >= 100 && size.height >= 28 {
         let upper = rest.height - EXITED_HEIGHT;
         return vec![
-            Panel { pane: Pane::Live, area: rest.rows(0, upper) },
-            Panel { pane: Pane::Exited, area: rest.rows(upper, EXITED_HEIGHT) },
+            Panel {
+                pane: Pane::Live,
+                area: rest.rows(0, upper),
+            },
+            Panel {
+                pane: Pane::Exited,
+                area: rest.rows(upper, EXITED_HEIGHT),
+            },
         ];
     }
-    vec![Panel { pane: focus, area: rest }]
+    vec![Panel {
+        pane: focus,
+        area: rest,
+    }]
 }
 
 #[cfg(test)]
@@ -226,18 +272,28 @@ mod tests {
 
     #[test]
     fn the_waveform_grows_with_the_screen() {
-        for (height, expected) in
-            [(19, None), (20, Some(5)), (27, Some(5)), (28, Some(8)), (39, Some(8)), (40, Some(12))]
-        {
+        for (height, expected) in [
+            (19, None),
+            (20, Some(5)),
+            (27, Some(5)),
+            (28, Some(8)),
+            (39, Some(8)),
+            (40, Some(12)),
+        ] {
             assert_eq!(heights(80, height).0, expected, "{height}");
         }
     }
 
     #[test]
     fn exited_processes_appear_beside_the_live_ones_when_there_is_room() {
-        for (width, height, lists) in
-            [(80, 24, 1), (99, 60, 1), (100, 27, 1), (100, 28, 2), (139, 60, 2), (140, 10, 2)]
-        {
+        for (width, height, lists) in [
+            (80, 24, 1),
+            (99, 60, 1),
+            (100, 27, 1),
+            (100, 28, 2),
+            (139, 60, 2),
+            (140, 10, 2),
+        ] {
             assert_eq!(heights(width, height).1.len(), lists, "{width}x{height}");
         }
         let side = heights(160, 45).1;
@@ -264,10 +320,19 @@ mod tests {
 
     #[test]
     fn short_lists_give_up_their_pinned_rows_first() {
-        let area = |height| Area { x: 0, y: 0, width: 80, height };
-        for (height, pinned, expected) in
-            [(17, 1, (13, 1)), (8, 1, (5, 0)), (9, 1, (5, 1)), (9, 2, (5, 1)), (2, 1, (0, 0))]
-        {
+        let area = |height| Area {
+            x: 0,
+            y: 0,
+            width: 80,
+            height,
+        };
+        for (height, pinned, expected) in [
+            (17, 1, (13, 1)),
+            (8, 1, (5, 0)),
+            (9, 1, (5, 1)),
+            (9, 2, (5, 1)),
+            (2, 1, (0, 0)),
+        ] {
             assert_eq!(list_rows(area(height), pinned), expected, "{height}");
         }
     }

@@ -159,8 +159,8 @@ impl Model {
             socket: opening.socket,
             coverage: opening.coverage,
             first_settings: opening.settings,
-            live: List::new(Pane::Live),
-            exited: List::new(Pane::Exited),
+            live: List::default(),
+            exited: List::default(),
             roster: Roster::default(),
             past: Past::default(),
             zero: None,
@@ -254,7 +254,10 @@ impl Model {
         else {
             return;
         };
-        let (live, exited) = (moment.lines(Pane::Live, selected), moment.lines(Pane::Exited, None));
+        let (live, exited) = (
+            moment.lines(Pane::Live, selected),
+            moment.lines(Pane::Exited, None),
+        );
         self.live.fill(live, rows[0], |id| self.roster.get(id));
         self.exited.fill(exited, rows[1], |id| self.roster.get(id));
     }

@@ -73,7 +73,10 @@ impl Wishes {
             CharsetChoice::Auto => {
                 let set = |name: &str| env::var(name).ok().filter(|value| !value.is_empty());
                 let locale = ["LC_ALL", "LC_CTYPE", "LANG"].into_iter().find_map(set);
-                guess(&locale.unwrap_or_default(), &set("TERM").unwrap_or_default())
+                guess(
+                    &locale.unwrap_or_default(),
+                    &set("TERM").unwrap_or_default(),
+                )
             }
         };
         let theme = match args.theme {
@@ -92,14 +95,27 @@ impl Wishes {
                 CanShow::Known(charset) => charset,
                 CanShow::Unknown => Charset::Unicode,
             },
-            mouse: if args.no_mouse { Mouse::Terminals } else { Mouse::Ours },
+            mouse: if args.no_mouse {
+                Mouse::Terminals
+            } else {
+                Mouse::Ours
+            },
             ..Settings::default()
         };
         let interval = args.interval.unwrap_or(Duration::from_secs(1));
         if !(Duration::from_millis(200)..=Duration::from_secs(3600)).contains(&interval) {
-            return Err(Failure::Usage("--interval must be from 200ms to 1h".to_owned()));
+            return Err(Failure::Usage(
+                "--interval must be from 200ms to 1h".to_owned(),
+            ));
         }
-        Ok(Self { screen, sort, settings, selection, interval, terminal })
+        Ok(Self {
+            screen,
+            sort,
+            settings,
+            selection,
+            interval,
+            terminal,
+        })
     }
 
     /// Whether only the terminal itself can say which characters it shows.
@@ -133,12 +149,14 @@ impl Wishes {
 
 fn wanted_sort(wanted: &SortArg, pane: Pane) -> Result<Sort, Failure> {
     let keys = SortKey::of(pane);
-    let key = SortKey::of_id(&wanted.key).filter(|key| keys.contains(key)).ok_or_else(|| {
-        Failure::Usage(format!(
-            "--sort: this view has no '{}'",
-            crate::text::sanitize(&wanted.key)
-        ))
-    })?;
+    let key = SortKey::of_id(&wanted.key)
+        .filter(|key| keys.contains(key))
+        .ok_or_else(|| {
+            Failure::Usage(format!(
+                "--sort: this view has no '{}'",
+                crate::text::sanitize(&wanted.key)
+            ))
+        })?;
     let direction = match wanted.order {
         None => return Ok(Sort::by(key)),
         Some(Order::Ascending) => Direction::Ascending,
@@ -172,7 +190,11 @@ mod tests {
             ("C.UTF-8", "linux", false),
             ("C.UTF-8", "vt220", false),
         ] {
-            assert_eq!(guess(locale, term) == CanShow::Unknown, asked, "{locale} {term}");
+            assert_eq!(
+                guess(locale, term) == CanShow::Unknown,
+                asked,
+                "{locale} {term}"
+            );
         }
     }
 }

@@ -157,7 +157,10 @@ struct Frames {
 
 impl Frames {
     fn new() -> Self {
-        Self { last: None, due: Some(Instant::now()) }
+        Self {
+            last: None,
+            due: Some(Instant::now()),
+        }
     }
 
     fn want(&mut self) {

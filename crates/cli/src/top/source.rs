@@ -22,7 +22,12 @@ impl Feed {
     /// Follows a subscription; questions go to the same agent.
     pub fn new(watch: Watch, target: Target) -> Self {
         let (sender, answers) = mpsc::channel(1);
-        Self { watch, target, sender, answers }
+        Self {
+            watch,
+            target,
+            sender,
+            answers,
+        }
     }
 }
 
@@ -42,7 +47,9 @@ impl Source for Feed {
 
     fn ask_agent(&mut self) {
         // A question that is still open answers this one too.
-        let Ok(place) = self.sender.clone().try_reserve_owned() else { return };
+        let Ok(place) = self.sender.clone().try_reserve_owned() else {
+            return;
+        };
         let target = self.target.clone();
         tokio::spawn(async move {
             // No answer is no news: the subscription notices by itself that the agent is gone.

@@ -42,7 +42,8 @@ impl Screen {
         style::force_color_output(true);
         restore_on_panic();
         enter(mouse)?;
-        let terminal = Terminal::new(CrosstermBackend::new(io::stdout())).inspect_err(|_| leave())?;
+        let terminal =
+            Terminal::new(CrosstermBackend::new(io::stdout())).inspect_err(|_| leave())?;
         Ok(Self { terminal, mouse })
     }
 
@@ -66,7 +67,10 @@ impl Screen {
     /// It cannot be asked.
     pub fn size(&self) -> io::Result<Size> {
         let size = self.terminal.size()?;
-        Ok(Size { width: size.width, height: size.height })
+        Ok(Size {
+            width: size.width,
+            height: size.height,
+        })
     }
 }
 
@@ -106,12 +110,13 @@ impl Drop for Screen {
 
 fn enter(mouse: Mouse) -> io::Result<()> {
     terminal::enable_raw_mode()?;
-    let entered = execute!(io::stdout(), terminal::EnterAlternateScreen, cursor::Hide).and_then(
-        |()| match mouse {
-            Mouse::Ours => execute!(io::stdout(), EnableMouseCapture),
-            Mouse::Terminals => Ok(()),
-        },
-    );
+    let entered =
+        execute!(io::stdout(), terminal::EnterAlternateScreen, cursor::Hide).and_then(|()| {
+            match mouse {
+                Mouse::Ours => execute!(io::stdout(), EnableMouseCapture),
+                Mouse::Terminals => Ok(()),
+            }
+        });
     entered.inspect_err(|_| leave())
 }
 

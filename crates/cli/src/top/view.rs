@@ -28,7 +28,10 @@ use super::model::Model;
 /// Draws one frame. The model is laid out for its own size; a frame of another size shows what
 /// fits.
 pub fn render(model: &Model, frame: &mut Frame) {
-    let look = Look { theme: model.settings.theme, charset: model.settings.charset };
+    let look = Look {
+        theme: model.settings.theme,
+        charset: model.settings.charset,
+    };
     let mut pen = Pen::new(frame.buffer_mut(), look);
     if layout::too_small(model.size) {
         too_small(model.size, &mut pen);
@@ -70,7 +73,16 @@ fn too_small(size: Size, pen: &mut Pen) {
     ];
     let top = size.height.saturating_sub(4) / 2;
     for (y, line) in (top..size.height).zip(&lines) {
-        centre(pen, Span { x: 0, y, width: size.width }, line, Role::Plain);
+        centre(
+            pen,
+            Span {
+                x: 0,
+                y,
+                width: size.width,
+            },
+            line,
+            Role::Plain,
+        );
     }
 }
 
@@ -79,7 +91,15 @@ pub fn centre(pen: &mut Pen, span: Span, text: &str, role: Role) {
     let text = crate::text::sanitize(text);
     let width = u16::try_from(crate::text::width(&text)).unwrap_or(u16::MAX);
     let left = span.width.saturating_sub(width) / 2;
-    pen.put(Span { x: span.x + left, width: span.width - left, ..span }, &text, role);
+    pen.put(
+        Span {
+            x: span.x + left,
+            width: span.width - left,
+            ..span
+        },
+        &text,
+        role,
+    );
 }
 
 #[cfg(test)]

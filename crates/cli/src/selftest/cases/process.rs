@@ -249,12 +249,20 @@ fn exec_client(side: &Side) -> Outcome {
 }
 
 fn leader_client(side: &Side) -> Outcome {
-    let socket = side.connect()?;
+    let port = side.hear_port()?;
+    // A forked process has one thread, its leader, whatever thread this is.
+    let leader = side.fork("headless", || headless(side, port))?;
+    reap(leader)
+}
+
+fn headless(side: &Side, port: u16) -> Outcome {
+    let socket = side.open(libc::SOCK_STREAM, 0)?;
+    side.join(&socket, port)?;
     socket.send_all(&[1; 1000])?;
     thread::scope(|scope| {
         scope.spawn(|| {
             let outcome = leader_is_gone().and_then(|()| Ok(socket.send_all(&[2; 3000])?));
-            syscalls::end(print(&side.conclude(side.label, outcome)))
+            syscalls::end(print(&side.conclude("headless", outcome)))
         });
         syscalls::end_thread()
     })

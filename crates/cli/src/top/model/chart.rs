@@ -61,7 +61,9 @@ impl Extent {
     fn first_tick(self, column: usize) -> Option<TickNumber> {
         let zoom = u64::from(self.zoom.max(1));
         let back = (self.columns.checked_sub(column + 1)?) as u64;
-        (self.edge / zoom).checked_sub(back).map(|bucket| bucket * zoom)
+        (self.edge / zoom)
+            .checked_sub(back)
+            .map(|bucket| bucket * zoom)
     }
 
     /// The ticks of a column.
@@ -77,7 +79,8 @@ impl Extent {
     pub fn column_of(self, tick: TickNumber) -> Option<usize> {
         let zoom = u64::from(self.zoom.max(1));
         let back = (self.edge / zoom).checked_sub(tick / zoom)?;
-        self.columns.checked_sub(usize::try_from(back).ok()?.checked_add(1)?)
+        self.columns
+            .checked_sub(usize::try_from(back).ok()?.checked_add(1)?)
     }
 
     /// The same extent, moved if the cursor would not be visible.
@@ -86,15 +89,22 @@ impl Extent {
             return self;
         }
         let half = (self.columns / 2) as u64 * u64::from(self.zoom);
-        Self { edge: (cursor + half).min(self.edge), ..self }
+        Self {
+            edge: (cursor + half).min(self.edge),
+            ..self
+        }
     }
 }
 
 impl Chart {
     /// Reads the columns from the past. `rate` tells the rates of a tick; `None`: not known.
     pub fn new(past: &Past, extent: Extent, rate: impl Fn(&Tick) -> Option<Rate>) -> Self {
-        let mut chart =
-            Self { extent, columns: Vec::with_capacity(extent.columns), rx_peak: None, tx_peak: None };
+        let mut chart = Self {
+            extent,
+            columns: Vec::with_capacity(extent.columns),
+            rx_peak: None,
+            tx_peak: None,
+        };
         let newest = past.newest();
         for column in 0..extent.columns {
             let mut shown = Column::Before;
@@ -108,8 +118,22 @@ impl Chart {
                 };
                 shown = shown.with(found);
                 if let Column::Rates(rate) = found {
-                    raise(&mut chart.rx_peak, Peak { column, tick: number, rate: rate.rx });
-                    raise(&mut chart.tx_peak, Peak { column, tick: number, rate: rate.tx });
+                    raise(
+                        &mut chart.rx_peak,
+                        Peak {
+                            column,
+                            tick: number,
+                            rate: rate.rx,
+                        },
+                    );
+                    raise(
+                        &mut chart.tx_peak,
+                        Peak {
+                            column,
+                            tick: number,
+                            rate: rate.tx,
+                        },
+                    );
                 }
             }
             chart.columns.push(shown);
@@ -120,7 +144,10 @@ impl Chart {
     /// Highest rates on screen, received and sent; 0 when there are none.
     pub fn highest(&self) -> Rate {
         let rate = |peak: Option<Peak>| peak.map_or(0, |peak| peak.rate);
-        Rate { rx: rate(self.rx_peak), tx: rate(self.tx_peak) }
+        Rate {
+            rx: rate(self.rx_peak),
+            tx: rate(self.tx_peak),
+        }
     }
 
     /// The highest tick that is at least five columns from all those visited; columns lower than
@@ -132,8 +159,10 @@ impl Chart {
         rate: impl Fn(&Tick) -> Option<Rate>,
     ) -> Option<TickNumber> {
         const APART: usize = 5;
-        let visited: Vec<_> =
-            visited.iter().filter_map(|&tick| self.extent.column_of(tick)).collect();
+        let visited: Vec<_> = visited
+            .iter()
+            .filter_map(|&tick| self.extent.column_of(tick))
+            .collect();
         let height = |column: usize| match self.columns.get(column) {
             Some(Column::Rates(rate)) => rate.rx.max(rate.tx),
             _ => 0,
@@ -143,11 +172,15 @@ impl Chart {
             .filter(|&column| visited.iter().all(|seen| seen.abs_diff(column) >= APART))
             .filter(|&column| {
                 height(column) >= height(column + 1)
-                    && column.checked_sub(1).is_none_or(|left| height(column) >= height(left))
+                    && column
+                        .checked_sub(1)
+                        .is_none_or(|left| height(column) >= height(left))
             })
             .max_by_key(|&column| height(column))?;
         self.extent.ticks(highest).max_by_key(|&number| {
-            past.tick(number).and_then(&rate).map_or(0, |rate| rate.rx.max(rate.tx))
+            past.tick(number)
+                .and_then(&rate)
+                .map_or(0, |rate| rate.rx.max(rate.tx))
         })
     }
 }
@@ -155,9 +188,10 @@ impl Chart {
 impl Column {
     fn with(self, other: Self) -> Self {
         match (self, other) {
-            (Self::Rates(a), Self::Rates(b)) => {
-                Self::Rates(Rate { rx: a.rx.max(b.rx), tx: a.tx.max(b.tx) })
-            }
+            (Self::Rates(a), Self::Rates(b)) => Self::Rates(Rate {
+                rx: a.rx.max(b.rx),
+                tx: a.tx.max(b.tx),
+            }),
             (Self::Rates(_), _) | (_, Self::Before) => self,
             (_, Self::Rates(_)) | (Self::Before, _) | (Self::Missing, Self::Start) => other,
             (Self::Missing | Self::Start, _) => self,
@@ -194,10 +228,25 @@ mod tests {
     #[test]
     fn a_column_shows_its_highest_tick() {
         let past = past(&[1, 9, 2, 3, 4]);
-        let chart = Chart::new(&past, Extent { edge: 4, zoom: 2, columns: 4 }, rate);
+        let chart = Chart::new(
+            &past,
+            Extent {
+                edge: 4,
+                zoom: 2,
+                columns: 4,
+            },
+            rate,
+        );
         let rx = |rx| Column::Rates(Rate { rx, tx: 0 });
         assert_eq!(chart.columns, [Column::Before, rx(9), rx(3), rx(4)]);
-        assert_eq!(chart.rx_peak, Some(Peak { column: 1, tick: 1, rate: 9 }));
+        assert_eq!(
+            chart.rx_peak,
+            Some(Peak {
+                column: 1,
+                tick: 1,
+                rate: 9
+            })
+        );
         assert_eq!(chart.tx_peak, None);
     }
 
@@ -205,7 +254,15 @@ mod tests {
     fn unknown_time_is_not_drawn_as_zero() {
         let mut past = past(&[1, 2]);
         past.push(2, Slot::Start, tick(4));
-        let chart = Chart::new(&past, Extent { edge: 6, zoom: 1, columns: 8 }, rate);
+        let chart = Chart::new(
+            &past,
+            Extent {
+                edge: 6,
+                zoom: 1,
+                columns: 8,
+            },
+            rate,
+        );
         assert_eq!(chart.columns[0], Column::Before);
         assert_eq!(chart.columns[3..5], [Column::Missing, Column::Start]);
         assert_eq!(chart.columns[6..], [Column::Missing, Column::Missing]);
@@ -218,7 +275,15 @@ mod tests {
             heights[at] = height;
         }
         let past = past(&heights);
-        let chart = Chart::new(&past, Extent { edge: 39, zoom: 1, columns: 40 }, rate);
+        let chart = Chart::new(
+            &past,
+            Extent {
+                edge: 39,
+                zoom: 1,
+                columns: 40,
+            },
+            rate,
+        );
         let mut visited = Vec::new();
         for _ in 0..3 {
             visited.extend(chart.next_peak(&past, &visited, rate));
@@ -228,7 +293,11 @@ mod tests {
 
     #[test]
     fn the_extent_moves_only_for_a_cursor_outside() {
-        let extent = Extent { edge: 100, zoom: 1, columns: 20 };
+        let extent = Extent {
+            edge: 100,
+            zoom: 1,
+            columns: 20,
+        };
         assert_eq!(extent.showing(85), extent);
         assert_eq!(extent.showing(40).edge, 50);
         assert!(extent.showing(0).column_of(0).is_some());

@@ -86,7 +86,10 @@ impl Model {
     /// Takes over what an agent says about itself.
     pub(super) fn meet(&mut self, agent: Agent) {
         if agent.tick != self.agent.tick {
-            let ticks = self.interval.as_nanos().div_ceil(agent.tick.as_nanos().max(1));
+            let ticks = self
+                .interval
+                .as_nanos()
+                .div_ceil(agent.tick.as_nanos().max(1));
             self.merge = Merge::new(u32::try_from(ticks).unwrap_or(u32::MAX));
         }
         self.agent = agent;
@@ -105,7 +108,9 @@ impl Model {
             [one] => (*one).to_owned(),
             [first, rest @ ..] => format!("{first} and {} more", rest.len()),
         };
-        self.tell(format!("{what} cannot be counted on this kernel: shown as n/a (4 = details)"));
+        self.tell(format!(
+            "{what} cannot be counted on this kernel: shown as n/a (4 = details)"
+        ));
     }
 
     pub(super) fn tell(&mut self, text: String) {
@@ -117,13 +122,24 @@ impl Model {
         let new_second = before.running.as_secs() != clock.running.as_secs();
         let counting = self.link.offline().is_some() || self.no_data_for().is_some();
         let expired = self.notices.expire(clock.running);
-        let change = if expired || (counting && new_second) { Change::Paint } else { Change::None };
+        let change = if expired || (counting && new_second) {
+            Change::Paint
+        } else {
+            Change::None
+        };
         let ask = self.screen == Screen::Agent
             && clock.running.saturating_sub(self.feed.last_asked) >= AGENT_REFRESH;
         if ask {
             self.feed.last_asked = clock.running;
         }
-        (change, if ask { Effect::AskAgent } else { Effect::Nothing })
+        (
+            change,
+            if ask {
+                Effect::AskAgent
+            } else {
+                Effect::Nothing
+            },
+        )
     }
 
     fn lose(&mut self, why: Failure, retry_in: Option<Duration>) -> Change {
@@ -147,20 +163,30 @@ impl Model {
         for row in &sample.rows {
             shown.add_ticks(&row.flows);
         }
-        let was_bound = self.past.last().is_some_and(|tick| tick.quality == Quality::LowerBound);
+        let was_bound = self
+            .past
+            .last()
+            .is_some_and(|tick| tick.quality == Quality::LowerBound);
         if sample.lower_bound && !was_bound {
             self.tell("the agent lost events: numbers are lower bounds".to_owned());
         }
         let tick = Tick {
             time: sample.time,
             length: sample.length,
-            quality: if sample.lower_bound { Quality::LowerBound } else { Quality::Exact },
+            quality: if sample.lower_bound {
+                Quality::LowerBound
+            } else {
+                Quality::Exact
+            },
             host: sample.flows,
             shown,
             unattributed: sample.unattributed,
             processes: sample.processes,
             active: sample.processes_active,
-            connections: Connections { tcp: sample.tcp_connections, udp: sample.udp_connections },
+            connections: Connections {
+                tcp: sample.tcp_connections,
+                udp: sample.udp_connections,
+            },
             changes: self.roster.replace(sample.rows),
         };
         self.past.push(missing, gap, tick);
@@ -169,7 +195,9 @@ impl Model {
 
     // Steps between the last tick and this one that were not received one by one.
     fn missing_before(&self, sample: &Sample) -> usize {
-        let Some((last_seq, last)) = self.feed.last_seq.zip(self.past.last()) else { return 0 };
+        let Some((last_seq, last)) = self.feed.last_seq.zip(self.past.last()) else {
+            return 0;
+        };
         let step = self.step().as_nanos().max(1);
         let ticks = (step / self.agent.tick.as_nanos().max(1)).max(1);
         let by_number = u128::from(sample.seq.saturating_sub(last_seq)).div_ceil(ticks);
@@ -192,7 +220,8 @@ impl Model {
             (None, None) => return Slot::Missing,
         };
         let span = gap.as_ref().and_then(Gap::span).unwrap_or_else(|| {
-            self.step().saturating_mul(u32::try_from(missing).unwrap_or(u32::MAX))
+            self.step()
+                .saturating_mul(u32::try_from(missing).unwrap_or(u32::MAX))
         });
         let span = crate::units::span::format(span);
         let kept = gap.as_ref().is_none_or(|gap| gap.counters_kept);
@@ -246,3 +275,7 @@ fn subject(capability: &str) -> Option<&'static str> {
         _ => return None,
     })
 }
+
+#[cfg(test)]
+#[path = "feed_tests.rs"]
+mod tests;

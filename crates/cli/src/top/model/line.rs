@@ -53,11 +53,7 @@ pub struct Line {
 }
 
 /// Puts lines in order. `row` finds the process of a line.
-pub fn sort<'a>(
-    lines: &mut [Line],
-    sort: Sort,
-    row: impl Fn(ProcessId) -> Option<&'a ProcessRow>,
-) {
+pub fn sort<'a>(lines: &mut [Line], sort: Sort, row: impl Fn(ProcessId) -> Option<&'a ProcessRow>) {
     let rank = |line: &Line| match sort.key {
         SortKey::Name => Rank::Text(row(line.id).map(|row| row.facts.name.as_str())),
         SortKey::User => Rank::Text(row(line.id).and_then(|row| row.facts.user.as_deref())),
@@ -114,7 +110,9 @@ fn number(line: &Line, key: SortKey, row: Option<&ProcessRow>) -> Option<u64> {
             let exit = exit?;
             let code = |code: i32| u64::from(code.unsigned_abs());
             // Signals after all codes.
-            exit.code.map(code).or(exit.signal.map(|signal| 256 + code(signal)))
+            exit.code
+                .map(code)
+                .or(exit.signal.map(|signal| 256 + code(signal)))
         }
         SortKey::Name | SortKey::User => None,
     }
@@ -144,7 +142,12 @@ mod tests {
 
     #[test]
     fn unknown_numbers_come_last_from_either_end() {
-        let unsorted = [line(1, None), line(2, Some(5)), line(4, Some(9)), line(3, Some(5))];
+        let unsorted = [
+            line(1, None),
+            line(2, Some(5)),
+            line(4, Some(9)),
+            line(3, Some(5)),
+        ];
         for (sorted_by, expected) in [
             (Sort::by(SortKey::Rate), [4, 2, 3, 1]),
             (Sort::by(SortKey::Rate).reversed(), [2, 3, 4, 1]),

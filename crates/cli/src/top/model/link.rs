@@ -35,7 +35,12 @@ impl Link {
             Self::Online => (now, 1),
             Self::Offline(offline) => (offline.since, offline.attempt.saturating_add(1)),
         };
-        Self::Offline(Offline { since, why, attempt, retry_at })
+        Self::Offline(Offline {
+            since,
+            why,
+            attempt,
+            retry_at,
+        })
     }
 
     /// The state without a stream, if that is so.
@@ -58,7 +63,12 @@ impl Offline {
             Failure::Silent { .. } => "the agent does not answer".to_owned(),
             Failure::Version { api, .. } => format!("agent speaks API {api}; update netmon"),
             Failure::Lost { reason, .. } => format!("agent connection lost ({reason})"),
-            other => other.to_string().lines().next().unwrap_or_default().to_owned(),
+            other => other
+                .to_string()
+                .lines()
+                .next()
+                .unwrap_or_default()
+                .to_owned(),
         }
     }
 }

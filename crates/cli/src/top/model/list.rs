@@ -4,7 +4,6 @@ use std::collections::HashMap;
 
 use super::line;
 use super::line::Line;
-use super::screen::Pane;
 use super::sort::Sort;
 use crate::row::ProcessId;
 use crate::row::ProcessRow;
@@ -29,10 +28,8 @@ pub enum Entry<'a> {
 }
 
 /// A list of processes.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct List {
-    /// Which.
-    pub pane: Pane,
     /// Its sort key.
     pub sort: Sort,
     /// Whether lines may change places.
@@ -47,19 +44,6 @@ pub struct List {
 }
 
 impl List {
-    /// An empty list.
-    pub fn new(pane: Pane) -> Self {
-        Self {
-            pane,
-            sort: Sort::default(),
-            order: Order::Sorted,
-            selected: None,
-            offset: 0,
-            lines: Vec::new(),
-            new_from: None,
-        }
-    }
-
     /// Puts new lines in order. The selected process keeps its place on screen, if it can; `rows`
     /// is how many entries are visible.
     pub fn fill<'a>(
@@ -75,8 +59,10 @@ impl List {
             let places: HashMap<_, _> = ids.iter().enumerate().map(|(at, id)| (*id, at)).collect();
             let place = |line: &Line| places.get(&line.id).copied().unwrap_or(usize::MAX);
             lines.sort_by_key(place);
-            self.new_from =
-                lines.iter().position(|line| !places.contains_key(&line.id)).filter(|&at| at > 0);
+            self.new_from = lines
+                .iter()
+                .position(|line| !places.contains_key(&line.id))
+                .filter(|&at| at > 0);
         }
         self.lines = lines;
         if let Some((before, after)) = before.zip(self.selected_entry()) {
@@ -130,7 +116,9 @@ impl List {
 
     /// Moves the selection by some lines; without one, selects the first or last visible line.
     pub fn select_by(&mut self, by: isize, rows: usize) {
-        let Some(last) = self.lines.len().checked_sub(1) else { return };
+        let Some(last) = self.lines.len().checked_sub(1) else {
+            return;
+        };
         let selected = self.selected.and_then(|id| self.index(id));
         let at = match selected {
             Some(at) => at.saturating_add_signed(by),

@@ -84,11 +84,16 @@ impl<'a> Moment<'a> {
         };
         let mut moved: HashMap<ProcessId, Flows> = HashMap::new();
         for change in window.iter().flat_map(|tick| tick.changes.iter()) {
-            moved.entry(change.id).or_default().add_ticks(&change.flows());
+            moved
+                .entry(change.id)
+                .or_default()
+                .add_ticks(&change.flows());
         }
         let mut earlier = HashMap::new();
         for change in past.after(number).flat_map(|tick| tick.changes.iter()) {
-            let Some(row) = roster.get(change.id) else { continue };
+            let Some(row) = roster.get(change.id) else {
+                continue;
+            };
             let state = earlier.entry(change.id).or_insert_with(|| Earlier {
                 flows: row.flows,
                 connections: roster::connections(row),
@@ -96,7 +101,14 @@ impl<'a> Moment<'a> {
             change.undo(&mut state.flows);
             state.connections = change.connections_before;
         }
-        Some(Self { tick, window, moved, earlier, roster, lens })
+        Some(Self {
+            tick,
+            window,
+            moved,
+            earlier,
+            roster,
+            lens,
+        })
     }
 
     /// The lines of a list, unordered. A selected process stays in it after its end.
@@ -113,7 +125,10 @@ impl<'a> Moment<'a> {
 
     /// Totals of every process at this moment.
     pub fn totals(&self) -> HashMap<ProcessId, Flows> {
-        self.roster.iter().map(|row| (row.facts.id, self.flows(row))).collect()
+        self.roster
+            .iter()
+            .map(|row| (row.facts.id, self.flows(row)))
+            .collect()
     }
 
     fn live(&self, row: &ProcessRow, selected: bool) -> Option<Line> {
@@ -128,21 +143,31 @@ impl<'a> Moment<'a> {
         if ended == Ended::Sometime && !selected {
             return None;
         }
-        let last = self.tick.changes.of(id).map(|change| change.flows()).unwrap_or_default();
+        let last = self
+            .tick
+            .changes
+            .of(id)
+            .map(|change| change.flows())
+            .unwrap_or_default();
         let activity = match ended {
             Ended::No if last.sum(self.scope()).tick == Bytes::default() => Activity::Idle,
             Ended::No => Activity::Active,
             Ended::At(_) | Ended::Sometime => Activity::Exited,
         };
-        if activity == Activity::Idle
-            && self.lens.settings.idle == Idle::Hidden
-            && !selected
-        {
+        if activity == Activity::Idle && self.lens.settings.idle == Idle::Hidden && !selected {
             return None;
         }
-        let moved = self.moved.get(&id).copied().unwrap_or_default().sum(self.scope()).tick;
+        let moved = self
+            .moved
+            .get(&id)
+            .copied()
+            .unwrap_or_default()
+            .sum(self.scope())
+            .tick;
         let length = self.length();
-        let rates = self.counted(moved).map(|bytes| rate::per_second(bytes?, length));
+        let rates = self
+            .counted(moved)
+            .map(|bytes| rate::per_second(bytes?, length));
         let mut line = self.line(row, activity);
         line.rate = both(rates);
         if self.lens.settings.numbers == Numbers::Rates {
@@ -170,19 +195,28 @@ impl<'a> Moment<'a> {
         let mut line = self.line(row, Activity::Exited);
         line.rate = line.total;
         line.age_ms = end.and_then(|end| millis(row.facts.start_time, end));
-        line.average = line.age_ms.and_then(|ms| {
-            rate::per_second(line.total?, Some(Duration::from_millis(ms)))
-        });
+        line.average = line
+            .age_ms
+            .and_then(|ms| rate::per_second(line.total?, Some(Duration::from_millis(ms))));
         Some(line)
     }
 
     fn line(&self, row: &ProcessRow, activity: Activity) -> Line {
         let (flows, scope) = (self.flows(row), self.scope());
-        let zero = self.lens.zero.and_then(|zero| zero.totals.get(&row.facts.id));
+        let zero = self
+            .lens
+            .zero
+            .and_then(|zero| zero.totals.get(&row.facts.id));
         let since = |scope: Scope| {
-            let (now, then) = (flows.sum(scope).total, zero.map(|zero| zero.sum(scope).total));
+            let (now, then) = (
+                flows.sum(scope).total,
+                zero.map(|zero| zero.sum(scope).total),
+            );
             let then = then.unwrap_or_default();
-            Bytes { rx: now.rx.saturating_sub(then.rx), tx: now.tx.saturating_sub(then.tx) }
+            Bytes {
+                rx: now.rx.saturating_sub(then.rx),
+                tx: now.tx.saturating_sub(then.tx),
+            }
         };
         let totals = since(scope);
         let [rx, tx] = self.counted(totals);
@@ -201,11 +235,14 @@ impl<'a> Moment<'a> {
             }),
             total: both([rx, tx]),
             totals,
-            udp: part(scope
-                .transport
-                .is_none()
-                .then_some(Scope { transport: Some(Transport::Udp), ..scope })),
-            v6: part(scope.family.is_none().then_some(Scope { family: Some(Family::V6), ..scope })),
+            udp: part(scope.transport.is_none().then_some(Scope {
+                transport: Some(Transport::Udp),
+                ..scope
+            })),
+            v6: part(scope.family.is_none().then_some(Scope {
+                family: Some(Family::V6),
+                ..scope
+            })),
             age_ms: None,
             average: None,
         }
@@ -221,12 +258,17 @@ impl<'a> Moment<'a> {
     }
 
     fn flows(&self, row: &ProcessRow) -> Flows {
-        self.earlier.get(&row.facts.id).map_or(row.flows, |earlier| earlier.flows)
+        self.earlier
+            .get(&row.facts.id)
+            .map_or(row.flows, |earlier| earlier.flows)
     }
 
     fn connections(&self, row: &ProcessRow) -> Option<u32> {
         let now = roster::connections(row);
-        self.earlier.get(&row.facts.id).map_or(now, |earlier| earlier.connections).within(self.scope())
+        self.earlier
+            .get(&row.facts.id)
+            .map_or(now, |earlier| earlier.connections)
+            .within(self.scope())
     }
 
     // Unknown directions are taken out.
@@ -239,9 +281,12 @@ impl<'a> Moment<'a> {
     }
 
     fn length(&self) -> Option<Duration> {
-        self.window.iter().map(|tick| tick.length).try_fold(Duration::ZERO, |sum, length| {
-            Some(sum.saturating_add(length?))
-        })
+        self.window
+            .iter()
+            .map(|tick| tick.length)
+            .try_fold(Duration::ZERO, |sum, length| {
+                Some(sum.saturating_add(length?))
+            })
     }
 
     fn scope(&self) -> Scope {

@@ -72,7 +72,8 @@ impl Past {
 
     /// What is known of a step; `None`: it is before the oldest or after the newest.
     pub fn slot(&self, number: TickNumber) -> Option<&Slot> {
-        self.slots.get(usize::try_from(number.checked_sub(self.first)?).ok()?)
+        self.slots
+            .get(usize::try_from(number.checked_sub(self.first)?).ok()?)
     }
 
     /// A tick; `None`: not known.
@@ -86,11 +87,6 @@ impl Past {
     /// The newest tick.
     pub fn last(&self) -> Option<&Tick> {
         self.tick(self.newest()?)
-    }
-
-    /// Known ticks up to `number`, newest first, with their numbers.
-    pub fn back_from(&self, number: TickNumber) -> impl Iterator<Item = (TickNumber, &Tick)> {
-        (self.first..=number).rev().filter_map(|n| Some((n, self.tick(n)?)))
     }
 
     /// Known ticks after `number`, newest first.
@@ -166,9 +162,15 @@ mod tests {
         for n in 0..MOST_TICKS + 10 {
             past.push(0, Slot::Missing, tick(n));
         }
-        assert_eq!((past.oldest(), past.newest()), (10, Some(MOST_TICKS as u64 + 9)));
+        assert_eq!(
+            (past.oldest(), past.newest()),
+            (10, Some(MOST_TICKS as u64 + 9))
+        );
         past.push(1_000_000_000, Slot::Missing, tick(0));
-        assert_eq!(past.newest().map(|newest| newest - past.oldest()), Some(3599));
+        assert_eq!(
+            past.newest().map(|newest| newest - past.oldest()),
+            Some(3599)
+        );
         assert!(past.last().is_some());
     }
 

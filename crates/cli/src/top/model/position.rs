@@ -59,7 +59,9 @@ impl Position {
 
     /// Goes to a tick. After the newest: back to the present.
     pub fn go(self, past: &Past, at: TickNumber, towards: Towards) -> Self {
-        let Some((edge, newest)) = self.edge(past).zip(past.newest()) else { return self };
+        let Some((edge, newest)) = self.edge(past).zip(past.newest()) else {
+            return self;
+        };
         if at > newest {
             return Self::Live;
         }
@@ -71,7 +73,9 @@ impl Position {
 
     /// Goes some ticks back or forward. Past the newest tick: back to the present.
     pub fn step(self, past: &Past, by: u64, towards: Towards) -> Self {
-        let Some(now) = self.tick(past) else { return self };
+        let Some(now) = self.tick(past) else {
+            return self;
+        };
         match (towards, self) {
             (Towards::Newer, Self::Live) => self,
             (Towards::Newer, _) => self.go(past, now.saturating_add(by), towards),
@@ -87,13 +91,17 @@ impl Position {
         match self {
             Self::Live => self,
             Self::Paused { at } if at >= oldest => self,
-            Self::Paused { .. } => {
-                past.nearest(oldest, Towards::Newer).map_or(Self::Live, |at| Self::Paused { at })
-            }
-            Self::History { at, .. } if at >= oldest => self,
-            Self::History { edge, .. } => past
+            Self::Paused { .. } => past
                 .nearest(oldest, Towards::Newer)
-                .map_or(Self::Live, |at| Self::History { at, edge: edge.max(at) }),
+                .map_or(Self::Live, |at| Self::Paused { at }),
+            Self::History { at, .. } if at >= oldest => self,
+            Self::History { edge, .. } => {
+                past.nearest(oldest, Towards::Newer)
+                    .map_or(Self::Live, |at| Self::History {
+                        at,
+                        edge: edge.max(at),
+                    })
+            }
         }
     }
 }
@@ -120,9 +128,15 @@ mod tests {
         assert_eq!(back, Position::History { at: 4, edge: 7 });
         let further = back.step(&past, 60, Towards::Older);
         assert_eq!(further, Position::History { at: 0, edge: 7 });
-        assert_eq!(back.step(&past, 1, Towards::Newer), Position::History { at: 7, edge: 7 });
+        assert_eq!(
+            back.step(&past, 1, Towards::Newer),
+            Position::History { at: 7, edge: 7 }
+        );
         assert_eq!(back.step(&past, 10, Towards::Newer), Position::Live);
-        assert_eq!(Position::Live.step(&past, 1, Towards::Newer), Position::Live);
+        assert_eq!(
+            Position::Live.step(&past, 1, Towards::Newer),
+            Position::Live
+        );
     }
 
     #[test]
@@ -142,7 +156,10 @@ mod tests {
     #[test]
     fn nothing_seen_means_nowhere_to_go() {
         let past = Past::default();
-        assert_eq!(Position::Live.step(&past, 1, Towards::Older), Position::Live);
+        assert_eq!(
+            Position::Live.step(&past, 1, Towards::Older),
+            Position::Live
+        );
         assert_eq!(Position::Live.toggle_pause(&past), Position::Live);
         assert_eq!(Position::Live.tick(&past), None);
     }

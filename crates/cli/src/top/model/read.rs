@@ -76,7 +76,10 @@ impl Model {
 
     /// From when on totals count, if that is not the beginning.
     pub fn since(&self) -> Option<Timestamp> {
-        self.zero.as_ref().map(|zero| zero.time).or(self.feed.counting_since)
+        self.zero
+            .as_ref()
+            .map(|zero| zero.time)
+            .or(self.feed.counting_since)
     }
 
     /// Whether the agent was asked for some processes only.
@@ -107,8 +110,7 @@ impl Model {
             && scope.loopback != Loopback::Only;
         let tick = self.tick().filter(|_| whole)?;
         let bytes = tick.unattributed;
-        (bytes.total != Bytes::default())
-            .then(|| (bytes.total, Rate::of(bytes.tick, tick.length)))
+        (bytes.total != Bytes::default()).then(|| (bytes.total, Rate::of(bytes.tick, tick.length)))
     }
 
     /// Rates of the whole machine at the moment shown, received and sent; `None`: not known.
@@ -123,7 +125,9 @@ impl Model {
 
     /// Whether a direction is counted on the agent's kernel.
     pub fn counts(&self, direction: Direction) -> bool {
-        self.agent.capabilities.counts(direction, self.settings.scope)
+        self.agent
+            .capabilities
+            .counts(direction, self.settings.scope)
     }
 
     /// The waveform on screen; `None`: there is none, or nothing seen yet.
@@ -133,9 +137,15 @@ impl Model {
         if self.past.newest() == Some(edge) && self.position.cursor().is_none() {
             edge += self.steps_without_data();
         }
-        let extent =
-            Extent { edge, zoom: self.settings.zoom.ticks(), columns: charts.columns() };
-        let extent = self.position.cursor().map_or(extent, |cursor| extent.showing(cursor));
+        let extent = Extent {
+            edge,
+            zoom: self.settings.zoom.ticks(),
+            columns: charts.columns(),
+        };
+        let extent = self
+            .position
+            .cursor()
+            .map_or(extent, |cursor| extent.showing(cursor));
         Some(Chart::new(&self.past, extent, |tick| self.chart_rate(tick)))
     }
 
@@ -152,12 +162,18 @@ impl Model {
     /// Received and sent per second by one process in each of the last steps up to the one shown,
     /// oldest first; `None` in it: not known.
     pub fn trend(&self, id: ProcessId) -> Vec<Option<u64>> {
-        let Some(at) = self.position.tick(&self.past) else { return Vec::new() };
+        let Some(at) = self.position.tick(&self.past) else {
+            return Vec::new();
+        };
         let first = at.saturating_sub(TREND as u64 - 1).max(self.past.oldest());
         (first..=at)
             .map(|number| {
                 let tick = self.past.tick(number)?;
-                let flows = tick.changes.of(id).map(|change| change.flows()).unwrap_or_default();
+                let flows = tick
+                    .changes
+                    .of(id)
+                    .map(|change| change.flows())
+                    .unwrap_or_default();
                 let bytes = flows.sum(self.settings.scope).tick;
                 rate::per_second(bytes.sum(), tick.length)
             })
@@ -193,7 +209,10 @@ impl Model {
     }
 
     fn highest(&self) -> [u64; 2] {
-        let Rate { rx, tx } = self.chart().map(|chart| chart.highest()).unwrap_or_default();
+        let Rate { rx, tx } = self
+            .chart()
+            .map(|chart| chart.highest())
+            .unwrap_or_default();
         match self.settings.scaling {
             Scaling::Shared => [rx.max(tx); 2],
             Scaling::Own => [rx, tx],
@@ -216,16 +235,22 @@ impl Model {
     }
 
     fn mean(&self, bytes: impl Fn(&Tick) -> Bytes) -> [Option<u64>; 2] {
-        let Some(at) = self.position.tick(&self.past) else { return [None, None] };
+        let Some(at) = self.position.tick(&self.past) else {
+            return [None, None];
+        };
         let span = self.settings.average.span().unwrap_or_default();
         let window = self.past.window(at, span);
-        let sum = window.iter().fold(Bytes::default(), |sum, tick| sum.plus(bytes(tick)));
+        let sum = window
+            .iter()
+            .fold(Bytes::default(), |sum, tick| sum.plus(bytes(tick)));
         let length: Option<Duration> = match window.len() {
             0 => None,
             _ => window.iter().map(|tick| tick.length).sum(),
         };
         let known = |direction, bytes| {
-            self.counts(direction).then(|| rate::per_second(bytes, length)).flatten()
+            self.counts(direction)
+                .then(|| rate::per_second(bytes, length))
+                .flatten()
         };
         [known(Direction::Rx, sum.rx), known(Direction::Tx, sum.tx)]
     }

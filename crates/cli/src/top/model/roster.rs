@@ -50,7 +50,10 @@ impl Roster {
 
 /// Open sockets of a row.
 pub fn connections(row: &ProcessRow) -> Connections {
-    Connections { tcp: row.tcp_connections, udp: row.udp_connections }
+    Connections {
+        tcp: row.tcp_connections,
+        udp: row.udp_connections,
+    }
 }
 
 fn before_tick(flows: &Flows) -> Flows {

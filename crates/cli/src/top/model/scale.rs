@@ -17,7 +17,10 @@ impl Scale {
 
     /// Fits the highest visible column at once.
     pub fn fit(&mut self, highest: u64, units: Units) {
-        *self = Self { top: step_above(highest, units), low_ticks: 0 };
+        *self = Self {
+            top: step_above(highest, units),
+            low_ticks: 0,
+        };
     }
 
     /// Follows the highest visible column from tick to tick: grows at once, shrinks after ten
@@ -75,7 +78,11 @@ mod tests {
             (Units::Bits, 11_800_000, "100Mb"),
             (Units::BitsIec, 11_800_000, "100Mib"),
         ] {
-            assert_eq!(units.rate(step_above(rate, units)), expected, "{units:?} {rate}");
+            assert_eq!(
+                units.rate(step_above(rate, units)),
+                expected,
+                "{units:?} {rate}"
+            );
         }
     }
 

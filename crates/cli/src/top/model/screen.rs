@@ -22,8 +22,12 @@ pub enum Screen {
 
 impl Screen {
     /// In the order of Tab.
-    pub const ALL: [Self; 4] =
-        [Self::List(Pane::Live), Self::List(Pane::Exited), Self::Agent, Self::Chart];
+    pub const ALL: [Self; 4] = [
+        Self::List(Pane::Live),
+        Self::List(Pane::Exited),
+        Self::Agent,
+        Self::Chart,
+    ];
 
     /// The list that keys act on, if any.
     pub fn pane(self) -> Option<Pane> {
@@ -61,7 +65,10 @@ impl Screen {
     /// The neighbour in the order of Tab.
     pub fn step(self, direction: Step) -> Self {
         let count = Self::ALL.len();
-        let at = Self::ALL.iter().position(|&screen| screen == self).unwrap_or(0);
+        let at = Self::ALL
+            .iter()
+            .position(|&screen| screen == self)
+            .unwrap_or(0);
         Self::ALL[match direction {
             Step::Forward => (at + 1) % count,
             Step::Back => (at + count - 1) % count,

@@ -33,8 +33,8 @@ use crate::top::action::Switch;
 use crate::top::action::Travel;
 use crate::top::action::Zooming;
 use crate::top::columns;
-use crate::top::layout;
 use crate::top::help;
+use crate::top::layout;
 
 impl Model {
     pub(super) fn steer(&mut self, action: Action) -> Change {
@@ -170,21 +170,33 @@ impl Model {
     // What says something about this terminal and this user stays.
     fn reset(&mut self) {
         let first = self.first_settings;
-        let Settings { theme, charset, mouse, .. } = self.settings;
-        self.settings = Settings { theme, charset, mouse, ..first };
+        let Settings {
+            theme,
+            charset,
+            mouse,
+            ..
+        } = self.settings;
+        self.settings = Settings {
+            theme,
+            charset,
+            mouse,
+            ..first
+        };
         self.popup = Popup::None;
         self.zero = None;
         self.travel(Travel::Live);
         for pane in [Pane::Live, Pane::Exited] {
-            let list = self.list_mut(pane);
-            *list = List::new(pane);
+            *self.list_mut(pane) = List::default();
         }
     }
 
     fn open_sort_menu(&mut self) {
         if let Some(pane) = self.screen.pane() {
             let key = self.list(pane).sort.key;
-            let choice = SortKey::of(pane).iter().position(|&other| other == key).unwrap_or(0);
+            let choice = SortKey::of(pane)
+                .iter()
+                .position(|&other| other == key)
+                .unwrap_or(0);
             self.popup = Popup::SortMenu { choice };
         }
     }
@@ -194,7 +206,9 @@ impl Model {
             return Change::None;
         };
         self.popup = Popup::None;
-        let Some(&key) = SortKey::of(pane).get(choice) else { return Change::Paint };
+        let Some(&key) = SortKey::of(pane).get(choice) else {
+            return Change::Paint;
+        };
         if self.list(pane).sort.key == key {
             return Change::Paint;
         }
@@ -202,8 +216,13 @@ impl Model {
     }
 
     fn sort(&mut self, change: impl FnOnce(Sort, &[SortKey]) -> Sort) -> Change {
-        let Some(pane) = self.screen.pane() else { return Change::None };
-        let width = layout::plan(self.size, self.screen).panel(pane).unwrap_or_default().inner();
+        let Some(pane) = self.screen.pane() else {
+            return Change::None;
+        };
+        let width = layout::plan(self.size, self.screen)
+            .panel(pane)
+            .unwrap_or_default()
+            .inner();
         let keys = columns::sort_keys(pane, width.width);
         let list = self.list_mut(pane);
         list.sort = change(list.sort, &keys);
@@ -225,7 +244,8 @@ impl Model {
         };
         let page = usize::from(self.size.height.saturating_sub(4));
         let moved = |at: usize, count: usize| {
-            at.saturating_add_signed(lines(page)).min(count.saturating_sub(1))
+            at.saturating_add_signed(lines(page))
+                .min(count.saturating_sub(1))
         };
         match &mut self.popup {
             Popup::Help { from } => *from = moved(*from, help::scroll_steps(self.size)),
@@ -240,7 +260,9 @@ impl Model {
     }
 
     fn move_in_list(&mut self, motion: Motion, lines: impl Fn(usize) -> isize) -> Change {
-        let Some(pane) = self.screen.pane() else { return Change::None };
+        let Some(pane) = self.screen.pane() else {
+            return Change::None;
+        };
         let rows = self.rows(pane);
         let list = self.list_mut(pane);
         match motion {
@@ -305,7 +327,10 @@ impl Model {
         let shown = self.position.tick(&self.past);
         let zero = shown.and_then(|tick| {
             let moment = Moment::at(&self.past, &self.roster, tick, lens)?;
-            Some(Zero { time: self.past.tick(tick)?.time, totals: moment.totals() })
+            Some(Zero {
+                time: self.past.tick(tick)?.time,
+                totals: moment.totals(),
+            })
         });
         self.zero = zero.or(self.zero.take());
     }

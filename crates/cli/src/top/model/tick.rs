@@ -151,7 +151,9 @@ impl Changes {
 
     fn at(&self, index: usize) -> Change<'_> {
         let row = self.rows[index];
-        let start = index.checked_sub(1).map_or(0, |before| self.rows[before].cells_end);
+        let start = index
+            .checked_sub(1)
+            .map_or(0, |before| self.rows[before].cells_end);
         Change {
             id: row.id,
             connections_before: row.connections_before,
@@ -180,19 +182,30 @@ impl Recorder {
             let total_before = read_cell(before.0, cell).total;
             let Counter { tick, total } = read_cell(after.0, cell);
             if tick != Bytes::default() || total != total_before {
-                self.cells.push(CellChange { cell, tick, total_before });
+                self.cells.push(CellChange {
+                    cell,
+                    tick,
+                    total_before,
+                });
             }
         }
         if self.cells.len() > had || before.1 != after.1 {
             // 8 cells per process: four thousand million entries are out of reach.
             let cells_end = u32::try_from(self.cells.len()).unwrap_or(u32::MAX);
-            self.rows.push(RowChange { id, connections_before: before.1, cells_end });
+            self.rows.push(RowChange {
+                id,
+                connections_before: before.1,
+                cells_end,
+            });
         }
     }
 
     /// What was noted.
     pub fn finish(self) -> Changes {
-        Changes { rows: self.rows.into(), cells: self.cells.into() }
+        Changes {
+            rows: self.rows.into(),
+            cells: self.cells.into(),
+        }
     }
 }
 
@@ -233,7 +246,13 @@ mod tests {
 
     #[test]
     fn a_change_tells_its_bytes_and_can_be_undone() {
-        let (none, quiet) = (Connections::default(), Connections { tcp: Some(1), udp: None });
+        let (none, quiet) = (
+            Connections::default(),
+            Connections {
+                tcp: Some(1),
+                udp: None,
+            },
+        );
         let mut recorder = Recorder::default();
         recorder.note(id(1), (&Flows::default(), none), (&flows(3, 4), none));
         recorder.note(id(2), (&flows(0, 0), none), (&flows(0, 0), none));
@@ -250,6 +269,12 @@ mod tests {
         assert!(changes.of(id(2)).is_none());
         assert_eq!(changes.of(id(3)).unwrap().connections_before, none);
         assert_eq!(changes.weight(), 4);
-        assert_eq!(changes.iter().map(|change| change.id.pid).collect::<Vec<_>>(), [1, 3]);
+        assert_eq!(
+            changes
+                .iter()
+                .map(|change| change.id.pid)
+                .collect::<Vec<_>>(),
+            [1, 3]
+        );
     }
 }

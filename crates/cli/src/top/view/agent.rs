@@ -25,8 +25,15 @@ pub fn render(model: &Model, area: Area, pen: &mut Pen) {
         1 => "1 viewer".to_owned(),
         count => format!("{count} viewers"),
     };
-    let up = agent.uptime().map(|up| format!("up {} · ", span::format(up))).unwrap_or_default();
-    pen.frame(area, Border::Focused, ["4 Agent", &format!("{up}{viewers}")]);
+    let up = agent
+        .uptime()
+        .map(|up| format!("up {} · ", span::format(up)))
+        .unwrap_or_default();
+    pen.frame(
+        area,
+        Border::Focused,
+        ["4 Agent", &format!("{up}{viewers}")],
+    );
     let inner = area.inner();
     let room = usize::from(inner.width.saturating_sub(LABEL + 2));
     // The blank line at the top is a luxury.
@@ -35,10 +42,22 @@ pub fn render(model: &Model, area: Area, pen: &mut Pen) {
     let roomy = lines.len() < usize::from(inner.height);
     let first = inner.y + u16::from(roomy);
     for (y, (label, text, role)) in (first..inner.y + inner.height).zip(&lines) {
-        let span = Span { x: inner.x + 1, y, width: inner.width.saturating_sub(2) };
+        let span = Span {
+            x: inner.x + 1,
+            y,
+            width: inner.width.saturating_sub(2),
+        };
         pen.put(span, label, Role::Strong);
         let width = span.width.saturating_sub(LABEL);
-        pen.put(Span { x: span.x + LABEL, width, ..span }, text, *role);
+        pen.put(
+            Span {
+                x: span.x + LABEL,
+                width,
+                ..span
+            },
+            text,
+            *role,
+        );
     }
 }
 
@@ -58,14 +77,19 @@ fn wrapped(fact: &Fact, room: usize) -> Vec<(&'static str, String, Role)> {
     }
     lines.push(line);
     let labels = std::iter::once(fact.label).chain(std::iter::repeat(""));
-    labels.zip(lines).map(|(label, line)| (label, line, fact.role)).collect()
+    labels
+        .zip(lines)
+        .map(|(label, line)| (label, line, fact.role))
+        .collect()
 }
 
 fn facts(model: &Model) -> Vec<Fact> {
     let agent = &model.agent;
     let mut facts = Vec::new();
     let mut fact = |label, text: String, role| facts.push(Fact { label, text, role });
-    let started = agent.started.map(|time| format!(",  started {}", model.clock_time(time)));
+    let started = agent
+        .started
+        .map(|time| format!(",  started {}", model.clock_time(time)));
     fact(
         "agent",
         format!(
@@ -78,17 +102,33 @@ fn facts(model: &Model) -> Vec<Fact> {
         Role::Plain,
     );
     fact("socket", model.socket.clone(), Role::Plain);
-    fact("kernel", format!("{} {}", agent.kernel, agent.machine), Role::Plain);
+    fact(
+        "kernel",
+        format!("{} {}", agent.kernel, agent.machine),
+        Role::Plain,
+    );
     fact("programs", programs(model), Role::Plain);
     let counted = agent.capabilities.iter().map(|capability| {
         let state = if capability.available { "ok" } else { "NO" };
         format!("{} {state}", capability.name.replace('_', " "))
     });
-    fact("counts", counted.collect::<Vec<_>>().join("  "), Role::Plain);
-    fact("", "payload bytes, headers not included;  loopback counted apart".to_owned(), Role::Plain);
+    fact(
+        "counts",
+        counted.collect::<Vec<_>>().join("  "),
+        Role::Plain,
+    );
+    fact(
+        "",
+        "payload bytes, headers not included;  loopback counted apart".to_owned(),
+        Role::Plain,
+    );
     for capability in agent.capabilities.missing() {
         let reason = capability.reason.as_deref().unwrap_or("no reason given");
-        fact("missing", format!("{}:  {reason}", capability.name.replace('_', " ")), Role::Alarm);
+        fact(
+            "missing",
+            format!("{}:  {reason}", capability.name.replace('_', " ")),
+            Role::Alarm,
+        );
     }
     fact("hooks", hooks(model), Role::Plain);
     for hook in &agent.hooks {
@@ -102,10 +142,15 @@ fn facts(model: &Model) -> Vec<Fact> {
     });
     fact("maps", maps.collect::<Vec<_>>().join("  "), Role::Plain);
     let (kept, capacity) = agent.exited;
-    let oldest = agent.exited_oldest.map(|time| format!(" (oldest {})", model.clock_time(time)));
+    let oldest = agent
+        .exited_oldest
+        .map(|time| format!(" (oldest {})", model.clock_time(time)));
     fact(
         "history",
-        format!("exited kept {kept} of {capacity}{}", oldest.unwrap_or_default()),
+        format!(
+            "exited kept {kept} of {capacity}{}",
+            oldest.unwrap_or_default()
+        ),
         Role::Plain,
     );
     fact("loss", losses(model), Role::Plain);
@@ -125,8 +170,14 @@ fn facts(model: &Model) -> Vec<Fact> {
 
 fn programs(model: &Model) -> String {
     let agent = &model.agent;
-    let attached = agent.hooks.iter().filter(|hook| hook.refused.is_none()).count();
-    let since = agent.counting_since.map(|time| format!(" since {}", model.clock_time(time)));
+    let attached = agent
+        .hooks
+        .iter()
+        .filter(|hook| hook.refused.is_none())
+        .count();
+    let since = agent
+        .counting_since
+        .map(|time| format!(" since {}", model.clock_time(time)));
     let pinned = match &agent.pin_directory {
         Some(directory) => format!("pinned in {directory}{}", since.unwrap_or_default()),
         None => "not pinned: counting stops with the agent".to_owned(),
@@ -140,7 +191,11 @@ fn programs(model: &Model) -> String {
 }
 
 fn hooks(model: &Model) -> String {
-    let attached = model.agent.hooks.iter().filter(|hook| hook.refused.is_none());
+    let attached = model
+        .agent
+        .hooks
+        .iter()
+        .filter(|hook| hook.refused.is_none());
     let names: Vec<_> = attached.map(|hook| hook.target.as_str()).collect();
     format!("{} set:  {}", model.agent.hook_set, names.join(",  "))
 }
@@ -156,7 +211,11 @@ fn losses(model: &Model) -> String {
     for (cause, events) in agent.losses.iter().filter(|(_, events)| *events > 0) {
         text.push_str(&format!("  {}: {events}", cause.replace('_', " ")));
     }
-    let missed = agent.hooks.iter().filter_map(|hook| hook.missed).fold(0, u64::saturating_add);
+    let missed = agent
+        .hooks
+        .iter()
+        .filter_map(|hook| hook.missed)
+        .fold(0, u64::saturating_add);
     if missed > 0 {
         text.push_str(&format!("  skipped by the kernel: {missed}"));
     }

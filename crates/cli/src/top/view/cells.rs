@@ -31,7 +31,9 @@ pub struct Whole {
 pub fn text(model: &Model, pane: Pane, line: &Line, column: Column, whole: Whole) -> String {
     let row = model.row(line.id);
     let exit = row.and_then(|row| row.facts.exit);
-    let age = line.age_ms.map(|ms| span::format(Duration::from_millis(ms)));
+    let age = line
+        .age_ms
+        .map(|ms| span::format(Duration::from_millis(ms)));
     match column {
         Column::State => mark(line.activity).to_owned(),
         Column::Pid => line.id.pid.to_string(),
@@ -53,10 +55,13 @@ pub fn text(model: &Model, pane: Pane, line: &Line, column: Column, whole: Whole
         Column::Ended => or_unknown(exit.map(|exit| {
             let time = model.clock_time(exit.time);
             // With a date there is no room for more than the date and the hour.
-            time.split_once(' ').map_or(time.clone(), |(date, _)| date[2..].to_owned())
+            time.split_once(' ')
+                .map_or(time.clone(), |(date, _)| date[2..].to_owned())
         })),
         Column::Exit => or_unknown(exit.and_then(|exit| {
-            exit.signal.map(signal).or(exit.code.map(|code| code.to_string()))
+            exit.signal
+                .map(signal)
+                .or(exit.code.map(|code| code.to_string()))
         })),
         Column::Trend => String::new(),
     }
@@ -120,20 +125,30 @@ pub fn level(amount: u64, top: u64) -> char {
     if amount == 0 {
         return ' ';
     }
-    let eighths = (u128::from(amount) * 8).div_ceil(u128::from(top.max(1))).clamp(1, 8);
+    let eighths = (u128::from(amount) * 8)
+        .div_ceil(u128::from(top.max(1)))
+        .clamp(1, 8);
     LEVELS[usize::try_from(eighths - 1).unwrap_or(7)]
 }
 
 fn bounded(model: &Model, number: String) -> String {
-    let bound = model.tick().is_some_and(|tick| tick.quality == Quality::LowerBound);
+    let bound = model
+        .tick()
+        .is_some_and(|tick| tick.quality == Quality::LowerBound);
     match (bound, model.settings.charset) {
         (false, _) => number,
         (true, Charset::Unicode) => format!("≥{number}"),
         // Two characters for the sign leave room for two digits.
         (true, Charset::Ascii) => match number.find('.').filter(|_| number.len() > 6) {
             Some(point) => {
-                let digits = number.find(|c: char| c.is_ascii_alphabetic()).unwrap_or(point + 1);
-                let kept = if digits - point > 2 { &number[..digits - 1] } else { &number[..point] };
+                let digits = number
+                    .find(|c: char| c.is_ascii_alphabetic())
+                    .unwrap_or(point + 1);
+                let kept = if digits - point > 2 {
+                    &number[..digits - 1]
+                } else {
+                    &number[..point]
+                };
                 format!(">={kept}{}", &number[digits..])
             }
             None => format!(">={number}"),
@@ -142,7 +157,10 @@ fn bounded(model: &Model, number: String) -> String {
 }
 
 fn part(part: Option<u64>, line: &Line) -> String {
-    or_unknown(part.zip(line.total).map(|(part, total)| units::percent(part, total)))
+    or_unknown(
+        part.zip(line.total)
+            .map(|(part, total)| units::percent(part, total)),
+    )
 }
 
 fn or_unknown(text: Option<String>) -> String {
@@ -159,7 +177,11 @@ fn mark(activity: Activity) -> &'static str {
 
 fn user(row: &ProcessRow) -> String {
     // Long names are cut without a mark: the first letters tell users apart.
-    let name = row.facts.user.clone().unwrap_or_else(|| row.facts.uid.to_string());
+    let name = row
+        .facts
+        .user
+        .clone()
+        .unwrap_or_else(|| row.facts.uid.to_string());
     let name = crate::text::sanitize(&name);
     crate::text::clip(&name, 9, "").into_owned()
 }
@@ -177,6 +199,8 @@ fn command(model: &Model, row: &ProcessRow) -> String {
 }
 
 fn signal(number: i32) -> String {
-    nix::sys::signal::Signal::try_from(number)
-        .map_or_else(|_| format!("sig {number}"), |signal| signal.as_str().to_owned())
+    nix::sys::signal::Signal::try_from(number).map_or_else(
+        |_| format!("sig {number}"),
+        |signal| signal.as_str().to_owned(),
+    )
 }

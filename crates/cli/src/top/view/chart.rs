@@ -97,7 +97,10 @@ fn columns(model: &Model, half: &Half, pen: &mut Pen) {
     let Some(chart) = half.chart else { return };
     let inner = half.area.inner();
     let rows = u64::from(inner.height);
-    let cursor = model.position.cursor().and_then(|tick| chart.extent.column_of(tick));
+    let cursor = model
+        .position
+        .cursor()
+        .and_then(|tick| chart.extent.column_of(tick));
     for (index, column) in chart.columns.iter().enumerate() {
         let x = first_column(half) + u16::try_from(index).unwrap_or(u16::MAX);
         for row in 0..inner.height {
@@ -138,7 +141,11 @@ fn labels(model: &Model, half: &Half, pen: &mut Pen) {
             _ => String::new(),
         };
         let line = if text.is_empty() { "│" } else { "┤" };
-        let span = Span { x: inner.x, y: inner.y + row, width: SCALE_WIDTH };
+        let span = Span {
+            x: inner.x,
+            y: inner.y + row,
+            width: SCALE_WIDTH,
+        };
         pen.put_on(span, Side::Right, &format!("{text}{line}"), Role::Plain);
     }
 }
@@ -152,17 +159,30 @@ fn axis(model: &Model, half: &Half, pen: &mut Pen) {
     let per_column = model.step() * model.settings.zoom.ticks();
     let left = short(per_column.saturating_mul(columns));
     let left = format!("-{left}");
-    let mut taken = vec![(start, pen.put(Span { x: start, y, width }, &left, Role::Plain))];
+    let mut taken = vec![(
+        start,
+        pen.put(Span { x: start, y, width }, &left, Role::Plain),
+    )];
     let right = right_label(model, half);
     let right_width = u16::try_from(text::width(&right)).unwrap_or(width);
     let right_x = (start + width).saturating_sub(right_width);
     if right_x > start + taken[0].1 {
-        pen.put(Span { x: right_x, y, width: right_width }, &right, Role::Plain);
+        pen.put(
+            Span {
+                x: right_x,
+                y,
+                width: right_width,
+            },
+            &right,
+            Role::Plain,
+        );
         taken.push((right_x, right_width));
     }
     let mut place = |x: u16, label: &str, role, margin: u16, pen: &mut Pen| {
         let wide = u16::try_from(text::width(label)).unwrap_or(width);
-        let free = taken.iter().all(|(from, cells)| x + wide + margin <= *from || x >= from + cells);
+        let free = taken
+            .iter()
+            .all(|(from, cells)| x + wide + margin <= *from || x >= from + cells);
         if free && x >= start && x + wide <= start + width {
             pen.put(Span { x, y, width: wide }, label, role);
             taken.push((x, wide));
@@ -174,19 +194,44 @@ fn axis(model: &Model, half: &Half, pen: &mut Pen) {
             .cursor()
             .and_then(|tick| Some((tick, chart.extent.column_of(tick)?)))
         {
-            let time = model.time_of(tick).map(|time| model.clock_time(time)).unwrap_or_default();
+            let time = model
+                .time_of(tick)
+                .map(|time| model.clock_time(time))
+                .unwrap_or_default();
             let label = format!(" {time} ");
             let wide = u16::try_from(text::width(&label)).unwrap_or(0);
             let x = start + u16::try_from(column).unwrap_or(0);
             let least = start + u16::try_from(left.len()).unwrap_or(0);
             let most = right_x.saturating_sub(wide);
-            place(x.saturating_sub(wide / 2).min(most).max(least), &label, Role::Mode, 0, pen);
+            place(
+                x.saturating_sub(wide / 2).min(most).max(least),
+                &label,
+                Role::Mode,
+                0,
+                pen,
+            );
         }
         if let Some(peak) = half.peak {
-            place(start + u16::try_from(peak.column).unwrap_or(0), "▲", half.role, 0, pen);
+            place(
+                start + u16::try_from(peak.column).unwrap_or(0),
+                "▲",
+                half.role,
+                0,
+                pen,
+            );
         }
-        if let Some(column) = chart.columns.iter().rposition(|column| *column == Column::Start) {
-            place(start + u16::try_from(column).unwrap_or(0), "start", Role::Plain, 0, pen);
+        if let Some(column) = chart
+            .columns
+            .iter()
+            .rposition(|column| *column == Column::Start)
+        {
+            place(
+                start + u16::try_from(column).unwrap_or(0),
+                "start",
+                Role::Plain,
+                0,
+                pen,
+            );
         }
     }
     if half.peak.is_some() {
@@ -196,12 +241,20 @@ fn axis(model: &Model, half: &Half, pen: &mut Pen) {
             Scale::OnAxis => format!(" {} {zoom} ", round(model, half.top)),
         };
         let wide = u16::try_from(text::width(&label)).unwrap_or(0);
-        place(start + width.saturating_sub(wide) / 2, &label, Role::Plain, 1, pen);
+        place(
+            start + width.saturating_sub(wide) / 2,
+            &label,
+            Role::Plain,
+            1,
+            pen,
+        );
     }
 }
 
 fn right_label(model: &Model, half: &Half) -> String {
-    let edge = half.chart.and_then(|chart| model.time_of(chart.extent.edge));
+    let edge = half
+        .chart
+        .and_then(|chart| model.time_of(chart.extent.edge));
     let newer = edge.zip(model.newest()).map(|(edge, newest)| {
         std::time::Duration::try_from(newest.time.duration_since(edge)).unwrap_or_default()
     });

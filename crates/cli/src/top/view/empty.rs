@@ -21,7 +21,16 @@ pub fn render(model: &Model, pane: Pane, inner: Area, pen: &mut Pen) {
     let height = u16::try_from(lines.len()).unwrap_or(inner.height);
     let top = inner.y + inner.height.saturating_sub(height) / 2;
     for (y, line) in (top..inner.y + inner.height).zip(&lines) {
-        super::centre(pen, Span { x: inner.x, y, width: inner.width }, line, Role::Plain);
+        super::centre(
+            pen,
+            Span {
+                x: inner.x,
+                y,
+                width: inner.width,
+            },
+            line,
+            Role::Plain,
+        );
     }
 }
 
@@ -30,7 +39,10 @@ fn live(model: &Model) -> Vec<String> {
         return vec!["Waiting for the first tick of the agent.".to_owned()];
     };
     if model.coverage() == Coverage::Selected {
-        return vec![format!("No process matches the selection ({} running).", tick.processes)];
+        return vec![format!(
+            "No process matches the selection ({} running).",
+            tick.processes
+        )];
     }
     if model.settings.idle == Idle::Hidden && tick.processes > 0 {
         return vec![
@@ -62,7 +74,10 @@ fn exited(model: &Model) -> Vec<String> {
     let mut lines = match model.settings.window {
         Window::All => vec!["No process with traffic has ended.".to_owned()],
         window => {
-            vec![format!("No process with traffic has ended in the {}.", window.title())]
+            vec![format!(
+                "No process with traffic has ended in the {}.",
+                window.title()
+            )]
         }
     };
     if model.settings.window != Window::All {

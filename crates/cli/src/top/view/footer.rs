@@ -12,7 +12,11 @@ use crate::top::model::Model;
 
 /// Draws the footer.
 pub fn render(model: &Model, pen: &mut Pen) {
-    let row = Span { x: 0, y: model.size.height.saturating_sub(1), width: model.size.width };
+    let row = Span {
+        x: 0,
+        y: model.size.height.saturating_sub(1),
+        width: model.size.width,
+    };
     let blank = " ".repeat(usize::from(row.width));
     pen.put(row, &blank, Role::Bar);
     let gap = if model.size.width >= 100 { "  " } else { " " };
@@ -41,7 +45,14 @@ fn hints(model: &Model) -> &'static [&'static str] {
     match (model.position, model.screen) {
         (Position::Paused { .. }, _) => &["Space resume", "←/→ time", "P peak", "? help", "q quit"],
         (Position::History { .. }, _) => &[
-            "←/→ 1s", "[ ] 10s", "{ } 60s", "P peak", "L live", "Esc back", "? help", "Tab view",
+            "←/→ 1s",
+            "[ ] 10s",
+            "{ } 60s",
+            "P peak",
+            "L live",
+            "Esc back",
+            "? help",
+            "Tab view",
         ],
         (Position::Live, Screen::List(Pane::Live)) => &[
             "q quit",
@@ -70,11 +81,23 @@ fn hints(model: &Model) -> &'static [&'static str] {
             "4 agent",
             "5 chart",
         ],
-        (Position::Live, Screen::Agent) => {
-            &["1 live", "2 exited", "5 chart", "R refresh", "? help", "q quit"]
-        }
+        (Position::Live, Screen::Agent) => &[
+            "1 live",
+            "2 exited",
+            "5 chart",
+            "R refresh",
+            "? help",
+            "q quit",
+        ],
         (Position::Live, Screen::Chart) => &[
-            "←/→ 1s", "[ ] 10s", "P peak", "+/- zoom", "v scale", "Tab view", "? help", "q quit",
+            "←/→ 1s",
+            "[ ] 10s",
+            "P peak",
+            "+/- zoom",
+            "v scale",
+            "Tab view",
+            "? help",
+            "q quit",
         ],
     }
 }

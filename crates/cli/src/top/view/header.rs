@@ -31,7 +31,11 @@ struct Segment {
 /// Draws the header.
 pub fn render(model: &Model, pen: &mut Pen) {
     let width = usize::from(model.size.width);
-    let row = Span { x: 0, y: 0, width: model.size.width };
+    let row = Span {
+        x: 0,
+        y: 0,
+        width: model.size.width,
+    };
     pen.put(row, &" ".repeat(width), Role::Bar);
     let detail = match width {
         0..64 => Detail::Compact,
@@ -44,7 +48,11 @@ pub fn render(model: &Model, pen: &mut Pen) {
     // One cell at each end of the row.
     let mut used = 2 - gap;
     for segment in segments(model, detail) {
-        let joint = if segment.side == Side::Right && !right.is_empty() { 3 } else { gap };
+        let joint = if segment.side == Side::Right && !right.is_empty() {
+            3
+        } else {
+            gap
+        };
         let cells = joint + text::width(&text::sanitize(&segment.text));
         // The first one says what the numbers mean; it is cut rather than left out.
         if used + cells <= width || left.is_empty() {
@@ -55,12 +63,23 @@ pub fn render(model: &Model, pen: &mut Pen) {
             }
         }
     }
-    let mut at = Span { x: 1, y: 0, width: row.width.saturating_sub(2) };
+    let mut at = Span {
+        x: 1,
+        y: 0,
+        width: row.width.saturating_sub(2),
+    };
     for segment in left {
         let drawn = pen.put(at, &segment.text, segment.role);
-        pen.mark(Span { width: drawn, ..at }, ratatui::style::Modifier::REVERSED);
+        pen.mark(
+            Span { width: drawn, ..at },
+            ratatui::style::Modifier::REVERSED,
+        );
         let step = drawn.saturating_add(u16::try_from(gap).unwrap_or(1));
-        at = Span { x: at.x + step, width: at.width.saturating_sub(step), ..at };
+        at = Span {
+            x: at.x + step,
+            width: at.width.saturating_sub(step),
+            ..at
+        };
     }
     pen.put_on(at, Side::Right, &right.join(" · "), Role::Bar);
 }
@@ -68,7 +87,13 @@ pub fn render(model: &Model, pen: &mut Pen) {
 // Most important first.
 fn segments(model: &Model, detail: Detail) -> Vec<Segment> {
     let mut segments = Vec::new();
-    let mut left = |text: String, role| segments.push(Segment { side: Side::Left, text, role });
+    let mut left = |text: String, role| {
+        segments.push(Segment {
+            side: Side::Left,
+            text,
+            role,
+        })
+    };
     let bar = if detail == Detail::Full { "│ " } else { "" };
     let (moment, role) = moment(model, detail);
     left(moment, role);
@@ -77,8 +102,9 @@ fn segments(model: &Model, detail: Detail) -> Vec<Segment> {
     left(format!("TX {tx}"), Role::Bar);
     let mut badges = badges(model);
     if model.link.offline().is_none() || model.position != Position::Live {
-        let (all, active) =
-            model.tick().map_or((0, 0), |tick| (tick.processes, tick.active));
+        let (all, active) = model
+            .tick()
+            .map_or((0, 0), |tick| (tick.processes, tick.active));
         let processes = match detail {
             Detail::Compact => String::new(),
             Detail::Normal => format!("{active}/{all} procs"),
@@ -99,8 +125,9 @@ fn segments(model: &Model, detail: Detail) -> Vec<Segment> {
                 role: Role::Bar,
             }),
             _ => {
-                let connections =
-                    model.tick().map(|tick| tick.connections.within(model.settings.scope));
+                let connections = model
+                    .tick()
+                    .map(|tick| tick.connections.within(model.settings.scope));
                 let connections = match connections {
                     None => "0".to_owned(),
                     Some(count) => count.map_or(UNKNOWN.to_owned(), |count| count.to_string()),
@@ -110,26 +137,42 @@ fn segments(model: &Model, detail: Detail) -> Vec<Segment> {
         }
     }
     for badge in badges {
-        segments.push(Segment { side: Side::Left, text: badge, role: Role::Mode });
+        segments.push(Segment {
+            side: Side::Left,
+            text: badge,
+            role: Role::Mode,
+        });
     }
     if detail != Detail::Compact {
         let texts = background(model, detail);
-        segments.extend(
-            texts.into_iter().map(|text| Segment { side: Side::Right, text, role: Role::Bar }),
-        );
+        segments.extend(texts.into_iter().map(|text| Segment {
+            side: Side::Right,
+            text,
+            role: Role::Bar,
+        }));
     }
     segments
 }
 
 fn moment(model: &Model, detail: Detail) -> (String, Role) {
     let compact = detail == Detail::Compact;
-    let name = if detail == Detail::Full { "netmon  " } else { "" };
+    let name = if detail == Detail::Full {
+        "netmon  "
+    } else {
+        ""
+    };
     let time = model.tick().map(|tick| model.clock_time(tick.time));
     let behind = span::format(model.behind());
     let ago = format!("{}s", model.behind().as_secs());
-    let ago = if model.behind().as_secs() < 100 { ago } else { behind };
+    let ago = if model.behind().as_secs() < 100 {
+        ago
+    } else {
+        behind
+    };
     match (model.position, time) {
-        (Position::Paused { .. }, Some(time)) if compact => (format!("‖ {time} -{ago}"), Role::Mode),
+        (Position::Paused { .. }, Some(time)) if compact => {
+            (format!("‖ {time} -{ago}"), Role::Mode)
+        }
         (Position::Paused { .. }, Some(time)) => {
             (format!("{name}‖ PAUSED {time} ({ago} behind)"), Role::Mode)
         }
@@ -145,7 +188,11 @@ fn moment(model: &Model, detail: Detail) -> (String, Role) {
 
 fn now(model: &Model, detail: Detail, time: Option<&str>) -> (String, Role) {
     let compact = detail == Detail::Compact;
-    let name = if detail == Detail::Full { "netmon  " } else { "" };
+    let name = if detail == Detail::Full {
+        "netmon  "
+    } else {
+        ""
+    };
     if let Some(offline) = model.link.offline() {
         let since = model.clock_time(offline.since);
         let text = match time {
@@ -156,7 +203,10 @@ fn now(model: &Model, detail: Detail, time: Option<&str>) -> (String, Role) {
         return (text, Role::Alarm);
     }
     if let Some(silence) = model.no_data_for() {
-        return (format!("{name}! no data for {}", span::format(silence)), Role::Alarm);
+        return (
+            format!("{name}! no data for {}", span::format(silence)),
+            Role::Alarm,
+        );
     }
     let text = match time {
         Some(time) if compact => format!("● {time}"),
@@ -207,7 +257,11 @@ fn badges(model: &Model) -> Vec<String> {
     if let [family] = scope.families() {
         badges.push(format!("IP{family:?}").replace('V', "v"));
     }
-    badges.extend(model.since().map(|since| format!("since {}", model.clock_time(since))));
+    badges.extend(
+        model
+            .since()
+            .map(|since| format!("since {}", model.clock_time(since))),
+    );
     badges
 }
 

@@ -16,7 +16,12 @@ pub fn render(model: &Model, from: usize, pen: &mut Pen) {
     let visible = help::visible(size);
     let height = u16::try_from(visible).unwrap_or(u16::MAX).saturating_add(2);
     let width = if size.width < 76 { size.width } else { 76 };
-    let area = Area { x: (size.width - width) / 2, y: 1, width, height };
+    let area = Area {
+        x: (size.width - width) / 2,
+        y: 1,
+        width,
+        height,
+    };
     pen.clear(area);
     let from = from.min(rows.len() - visible);
     let position = if visible < rows.len() {
@@ -33,16 +38,36 @@ pub fn render(model: &Model, from: usize, pen: &mut Pen) {
         for (x, entry) in (0..columns).zip(row) {
             // The right column has shorter keys and longer meanings.
             let keys_width = if x == 0 { 17 } else { 11 };
-            let span = Span { x: inner.x + 1 + x * column_width, y, width: column_width - 1 };
+            let span = Span {
+                x: inner.x + 1 + x * column_width,
+                y,
+                width: column_width - 1,
+            };
             match entry {
                 Some(Row::Title(title)) => {
                     pen.put(span, title, Role::Strong);
                 }
                 Some(Row::Keys(keys, meaning)) => {
-                    pen.put(Span { x: span.x + 2, width: keys_width, ..span }, keys, Role::Plain);
+                    pen.put(
+                        Span {
+                            x: span.x + 2,
+                            width: keys_width,
+                            ..span
+                        },
+                        keys,
+                        Role::Plain,
+                    );
                     let before = keys_width + 2;
                     let width = span.width.saturating_sub(before);
-                    pen.put(Span { x: span.x + before, width, ..span }, meaning, Role::Plain);
+                    pen.put(
+                        Span {
+                            x: span.x + before,
+                            width,
+                            ..span
+                        },
+                        meaning,
+                        Role::Plain,
+                    );
                 }
                 None => {}
             }

@@ -31,7 +31,11 @@ use crate::top::model::Model;
 pub fn render(model: &Model, panel: Panel, pen: &mut Pen) {
     let Panel { pane, area } = panel;
     let focused = model.screen == Screen::List(pane);
-    let border = if focused { Border::Focused } else { Border::Plain };
+    let border = if focused {
+        Border::Focused
+    } else {
+        Border::Plain
+    };
     let (rows, pinned) = layout::list_rows(area, model.pinned(pane));
     let title = title(model, pane, area, border);
     pen.frame(area, border, [&title, &counter(model, pane, area, rows)]);
@@ -41,15 +45,28 @@ pub fn render(model: &Model, panel: Panel, pen: &mut Pen) {
     }
     let columns = columns::fit(pane, area.inner().width);
     headers(model, pane, area, &columns, pen);
-    let whole = Whole { rate: rate_of_all(model, pane) };
+    let whole = Whole {
+        rate: rate_of_all(model, pane),
+    };
     let inner = area.inner();
     for row in 0..u16::try_from(rows).unwrap_or(u16::MAX) {
-        let span = Span { x: inner.x, y: inner.y + 1 + row, width: inner.width };
-        match model.list(pane).entry(model.list(pane).offset + usize::from(row)) {
+        let span = Span {
+            x: inner.x,
+            y: inner.y + 1 + row,
+            width: inner.width,
+        };
+        match model
+            .list(pane)
+            .entry(model.list(pane).offset + usize::from(row))
+        {
             Some(Entry::Process(line)) => process(model, pane, (line, whole), &columns, span, pen),
             Some(Entry::NewMark) => {
                 let rule = format!("── new {}", "─".repeat(usize::from(span.width)));
-                let room = Span { x: span.x + 1, width: span.width.saturating_sub(2), ..span };
+                let room = Span {
+                    x: span.x + 1,
+                    width: span.width.saturating_sub(2),
+                    ..span
+                };
                 let cut: String = rule.chars().take(usize::from(room.width)).collect();
                 pen.put(room, &cut, Role::Faint);
             }
@@ -78,7 +95,10 @@ fn title(model: &Model, pane: Pane, area: Area, border: Border) -> String {
     let stale = model.link.offline().is_some() && model.position == Position::Live;
     match model.newest() {
         Some(newest) if stale => {
-            title.push_str(&format!(" · STALE, as of {}", model.clock_time(newest.time)));
+            title.push_str(&format!(
+                " · STALE, as of {}",
+                model.clock_time(newest.time)
+            ));
         }
         _ => title.push_str(&format!(" · by {}", model.list(pane).sort.key.title())),
     }
@@ -119,7 +139,11 @@ fn headers(model: &Model, pane: Pane, area: Area, columns: &[Placed], pen: &mut 
             (true, Direction::Ascending) => (format!("{header}▲"), Role::SortHeader),
             (true, Direction::Descending) => (format!("{header}▼"), Role::SortHeader),
         };
-        let span = Span { x: inner.x + placed.x, y: inner.y, width: placed.width };
+        let span = Span {
+            x: inner.x + placed.x,
+            y: inner.y,
+            width: placed.width,
+        };
         pen.put_on(span, placed.column.side(), &text, role);
     }
 }
@@ -133,12 +157,21 @@ fn process(
     pen: &mut Pen,
 ) {
     for placed in columns {
-        let span = Span { x: row.x + placed.x, y: row.y, width: placed.width };
+        let span = Span {
+            x: row.x + placed.x,
+            y: row.y,
+            width: placed.width,
+        };
         let text = match placed.column {
             Column::Trend => cells::trend(model, line, placed.width),
             column => cells::text(model, pane, line, column, whole),
         };
-        pen.put_on(span, placed.column.side(), &text, cells::role(line, placed.column));
+        pen.put_on(
+            span,
+            placed.column.side(),
+            &text,
+            cells::role(line, placed.column),
+        );
     }
     if model.list(pane).selected == Some(line.id) {
         pen.put(Span { width: 1, ..row }, ">", Role::Strong);
@@ -152,8 +185,17 @@ fn sums(model: &Model, pane: Pane, columns: &[Placed], area: Area, pinned: usize
     let wide = columns.iter().any(|placed| placed.column == Column::Pid);
     let mut draw = |up: u16, text: &dyn Fn(Column) -> String| {
         for placed in columns {
-            let span = Span { x: inner.x + placed.x, y: last - up, width: placed.width };
-            pen.put_on(span, placed.column.side(), &text(placed.column), Role::Strong);
+            let span = Span {
+                x: inner.x + placed.x,
+                y: last - up,
+                width: placed.width,
+            };
+            pen.put_on(
+                span,
+                placed.column.side(),
+                &text(placed.column),
+                Role::Strong,
+            );
         }
     };
     if pinned > 0 {
@@ -190,7 +232,10 @@ fn total(model: &Model, pane: Pane) -> Line {
     let add = |a: Option<u64>, b: Option<u64>| Some(a?.saturating_add(b?));
     let sum = |get: fn(&Line) -> Option<u64>| lines.iter().map(get).fold(Some(0), add);
     let mut total = Line {
-        id: crate::row::ProcessId { pid: 0, start_ns: 0 },
+        id: crate::row::ProcessId {
+            pid: 0,
+            start_ns: 0,
+        },
         activity: Activity::Active,
         rx: sum(|line| line.rx),
         tx: sum(|line| line.tx),
@@ -227,14 +272,16 @@ fn rate_of_all(model: &Model, pane: Pane) -> u64 {
 
 fn running(model: &Model) -> usize {
     let lines = model.list(Pane::Live).lines();
-    lines.iter().filter(|line| line.activity != Activity::Exited).count()
+    lines
+        .iter()
+        .filter(|line| line.activity != Activity::Exited)
+        .count()
 }
 
 fn processes(model: &Model) -> String {
     let all = model.tick().map_or(0, |tick| tick.processes as usize);
     let shown = running(model);
-    let narrow =
-        model.coverage() == Coverage::Selected || model.settings.idle == Idle::Hidden;
+    let narrow = model.coverage() == Coverage::Selected || model.settings.idle == Idle::Hidden;
     if narrow && shown < all {
         format!("{shown} of {all}")
     } else {

@@ -57,7 +57,9 @@ impl Look {
             Role::Strong => plain.add_modifier(Modifier::BOLD),
         };
         match self.theme {
-            Theme::Contrast => style.remove_modifier(Modifier::DIM).add_modifier(Modifier::BOLD),
+            Theme::Contrast => style
+                .remove_modifier(Modifier::DIM)
+                .add_modifier(Modifier::BOLD),
             Theme::Dark | Theme::Light | Theme::Mono => style,
         }
     }

@@ -90,13 +90,41 @@ impl<'a> Pen<'a> {
         let bottom = area.y + area.height - 1;
         for (y, corners) in [(area.y, &corners[..2]), (bottom, &corners[2..])] {
             let text = format!("{}{line}{}", corners[0], corners[1]);
-            self.put(Span { x: area.x, y, width: area.width }, &text, Role::Plain);
+            self.put(
+                Span {
+                    x: area.x,
+                    y,
+                    width: area.width,
+                },
+                &text,
+                Role::Plain,
+            );
         }
         for y in area.y + 1..bottom {
-            self.put(Span { x: area.x, y, width: 1 }, side, Role::Plain);
-            self.put(Span { x: area.x + area.width - 1, y, width: 1 }, side, Role::Plain);
+            self.put(
+                Span {
+                    x: area.x,
+                    y,
+                    width: 1,
+                },
+                side,
+                Role::Plain,
+            );
+            self.put(
+                Span {
+                    x: area.x + area.width - 1,
+                    y,
+                    width: 1,
+                },
+                side,
+                Role::Plain,
+            );
         }
-        let mut room = Span { x: area.x + 2, y: area.y, width: area.width.saturating_sub(3) };
+        let mut room = Span {
+            x: area.x + 2,
+            y: area.y,
+            width: area.width.saturating_sub(3),
+        };
         for (side, title) in [(Side::Right, titles[1]), (Side::Left, titles[0])] {
             if !title.is_empty() && room.width > 2 {
                 let text = format!(" {title} ");

@@ -14,7 +14,9 @@ use crate::top::model::Model;
 
 /// Draws the columns to sort by.
 pub fn sort_menu(model: &Model, choice: usize, pen: &mut Pen) {
-    let Some(pane) = model.screen.pane() else { return };
+    let Some(pane) = model.screen.pane() else {
+        return;
+    };
     let keys = SortKey::of(pane);
     let area = centred(model.size, 40, keys.len());
     pen.clear(area);
@@ -32,7 +34,11 @@ pub fn sort_menu(model: &Model, choice: usize, pen: &mut Pen) {
             (true, Direction::Descending) => "▼",
         };
         let mark = if index == choice { ">" } else { " " };
-        let span = Span { x: inner.x, y: inner.y + row, width: inner.width };
+        let span = Span {
+            x: inner.x,
+            y: inner.y + row,
+            width: inner.width,
+        };
         let text = format!("{mark}{arrow} {:<8} {}", key.title(), key.meaning());
         pen.put(span, &text, Role::Plain);
         if index == choice {
@@ -48,9 +54,17 @@ pub fn messages(model: &Model, from: usize, pen: &mut Pen) {
     pen.clear(area);
     pen.frame(area, Border::Focused, ["Messages", &count.to_string()]);
     let inner = area.inner();
-    let row = |y| Span { x: inner.x + 1, y, width: inner.width.saturating_sub(2) };
+    let row = |y| Span {
+        x: inner.x + 1,
+        y,
+        width: inner.width.saturating_sub(2),
+    };
     if count == 0 {
-        pen.put(row(inner.y), "Nothing to report since the viewer was started.", Role::Plain);
+        pen.put(
+            row(inner.y),
+            "Nothing to report since the viewer was started.",
+            Role::Plain,
+        );
     }
     for (y, notice) in (inner.y..inner.y + inner.height).zip(model.notices.iter().skip(from)) {
         let text = format!("{}  {}", model.clock_time(notice.time), notice.text);
@@ -61,6 +75,14 @@ pub fn messages(model: &Model, from: usize, pen: &mut Pen) {
 fn centred(size: Size, width: u16, rows: usize) -> Area {
     let width = width.min(size.width);
     let most = size.height.saturating_sub(2);
-    let height = u16::try_from(rows).unwrap_or(most).saturating_add(2).min(most);
-    Area { x: (size.width - width) / 2, y: 1 + (most - height) / 2, width, height }
+    let height = u16::try_from(rows)
+        .unwrap_or(most)
+        .saturating_add(2)
+        .min(most);
+    Area {
+        x: (size.width - width) / 2,
+        y: 1 + (most - height) / 2,
+        width,
+        height,
+    }
 }
