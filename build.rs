@@ -29,7 +29,10 @@ mod proto {
         println!("cargo::rerun-if-changed={ROOT}");
         let descriptors = protox::compile([SERVICE], [ROOT])?;
         let out = PathBuf::from(std::env::var("OUT_DIR")?);
-        std::fs::write(out.join("netmon.v1.descriptor.bin"), descriptors.encode_to_vec())?;
+        std::fs::write(
+            out.join("netmon.v1.descriptor.bin"),
+            descriptors.encode_to_vec(),
+        )?;
         tonic_prost_build::configure()
             .server_mod_attribute("netmon.v1", "#[cfg(feature = \"server\")]")
             .compile_fds(descriptors)?;
@@ -51,11 +54,20 @@ mod skeleton {
         let arch = match std::env::var("CARGO_CFG_TARGET_ARCH")?.as_str() {
             "x86_64" => "x86",
             "aarch64" => "arm64",
-            other => return Err(format!("no BPF register layout for {other}: add it to kernel.h").into()),
+            other => {
+                return Err(
+                    format!("no BPF register layout for {other}: add it to kernel.h").into(),
+                )
+            }
         };
         libbpf_cargo::SkeletonBuilder::new()
             .source(format!("{SOURCES}/traffic.bpf.c"))
-            .clang_args([format!("-D__TARGET_ARCH_{arch}").as_str(), "-Wall", "-Werror", "-mcpu=v3"])
+            .clang_args([
+                format!("-D__TARGET_ARCH_{arch}").as_str(),
+                "-Wall",
+                "-Werror",
+                "-mcpu=v3",
+            ])
             .obj(out.join("traffic.bpf.o"))
             .reference_obj(true)
             .build_and_generate(out.join("traffic.skel.rs"))?;

@@ -7,31 +7,47 @@ use netmon_bpf::traffic::HookState;
 /// Every capability by name, available or not. The names are explained in docs/accuracy.md.
 pub fn capabilities(set: HookSet, hooks: &[HookState]) -> Vec<Capability> {
     let attached = |program: &str| {
-        hooks.iter().any(|state| state.hook.program == program && state.program_id.is_some())
+        hooks
+            .iter()
+            .any(|state| state.hook.program == program && state.program_id.is_some())
     };
     let why = |program: &str| {
         let state = hooks.iter().find(|state| state.hook.program == program)?;
         let reason = state.reason.as_ref()?;
-        Some(format!("{} {}: {reason}", state.hook.kind, state.hook.target))
+        Some(format!(
+            "{} {}: {reason}",
+            state.hook.kind, state.hook.target
+        ))
     };
     let upper = set != HookSet::Kprobe || attached("inet_tx4");
     let upper_reason = || why("inet_tx4").unwrap_or_else(|| "no fexit on inet_sendmsg".to_owned());
-    let mut all: Vec<Capability> =
-        ["tcp_rx", "tcp_tx", "udp_rx", "udp_tx", "ipv6", "exit"].map(full).into();
+    let mut all: Vec<Capability> = ["tcp_rx", "tcp_tx", "udp_rx", "udp_tx", "ipv6", "exit"]
+        .map(full)
+        .into();
     all.push(loopback(set, attached("udp_tx4"), why("udp_tx4")));
     all.push(match attached("socket_release") {
         true => full("connections"),
         false => missing("connections", why("socket_release")),
     });
     for name in ["mptcp", "ktls"] {
-        all.push(if upper { full(name) } else { missing(name, Some(upper_reason())) });
+        all.push(if upper {
+            full(name)
+        } else {
+            missing(name, Some(upper_reason()))
+        });
     }
-    for (name, program) in [("ktls_splice", "tls_splice_rx"), ("mptcp_splice", "mptcp_splice_rx")] {
+    for (name, program) in [
+        ("ktls_splice", "tls_splice_rx"),
+        ("mptcp_splice", "mptcp_splice_rx"),
+    ] {
         all.push(match (attached(program), why(program)) {
             (true, _) => full(name),
             (false, Some(refused)) => missing(name, Some(refused)),
             // Without the function there is no such traffic to miss.
-            (false, None) => Capability { reason: Some(ABSENT.to_owned()), ..full(name) },
+            (false, None) => Capability {
+                reason: Some(ABSENT.to_owned()),
+                ..full(name)
+            },
         });
     }
     all
@@ -40,12 +56,20 @@ pub fn capabilities(set: HookSet, hooks: &[HookState]) -> Vec<Capability> {
 const ABSENT: &str = "not in this kernel, or its module was not loaded when the agent started";
 
 fn full(name: &str) -> Capability {
-    Capability { name: name.to_owned(), available: true, reason: None }
+    Capability {
+        name: name.to_owned(),
+        available: true,
+        reason: None,
+    }
 }
 
 fn missing(name: &str, reason: Option<String>) -> Capability {
     let reason = reason.or_else(|| Some("the hook is not attached".to_owned()));
-    Capability { name: name.to_owned(), available: false, reason }
+    Capability {
+        name: name.to_owned(),
+        available: false,
+        reason,
+    }
 }
 
 /// Set K sees every datagram's device; the others see addresses that calls name.
@@ -62,5 +86,8 @@ fn loopback(set: HookSet, peers: bool, why: Option<String>) -> Capability {
             why.unwrap_or_else(|| "no cgroup hook".to_owned())
         )),
     };
-    Capability { reason: limit, ..full("loopback") }
+    Capability {
+        reason: limit,
+        ..full("loopback")
+    }
 }

@@ -16,7 +16,11 @@ use crate::capabilities::capabilities;
 pub fn check(options: Options) -> anyhow::Result<()> {
     let name = format!("netmon-check-{}", std::process::id());
     let directory = options.directory.with_file_name(name);
-    let outcome = print(&Options { directory: directory.clone(), fresh: false, ..options });
+    let outcome = print(&Options {
+        directory: directory.clone(),
+        fresh: false,
+        ..options
+    });
     if directory.exists() {
         Probe::unpin(&directory)?;
     }
@@ -27,7 +31,9 @@ pub fn check(options: Options) -> anyhow::Result<()> {
 }
 
 fn broken_pipe(error: &anyhow::Error) -> bool {
-    error.downcast_ref::<io::Error>().is_some_and(|e| e.kind() == io::ErrorKind::BrokenPipe)
+    error
+        .downcast_ref::<io::Error>()
+        .is_some_and(|e| e.kind() == io::ErrorKind::BrokenPipe)
 }
 
 fn print(options: &Options) -> anyhow::Result<()> {
@@ -37,7 +43,11 @@ fn print(options: &Options) -> anyhow::Result<()> {
     writeln!(out, "hook set  {}", probe.hook_set())?;
     for state in probe.hooks() {
         let outcome = state.reason.as_deref().unwrap_or("ok");
-        writeln!(out, "{:<15} {:<26} {outcome}", state.hook.kind, state.hook.target)?;
+        writeln!(
+            out,
+            "{:<15} {:<26} {outcome}",
+            state.hook.kind, state.hook.target
+        )?;
     }
     writeln!(out)?;
     for capability in capabilities(probe.hook_set(), &probe.hooks()) {

@@ -17,14 +17,19 @@ pub struct Anchor {
 impl Anchor {
     /// Both clocks, now.
     pub fn now() -> Self {
-        Anchor { boot: boot_now(), wall: SystemTime::now() }
+        Anchor {
+            boot: boot_now(),
+            wall: SystemTime::now(),
+        }
     }
 
     /// The wall-clock time of an instant of the boot clock, before or after the anchor.
     pub fn wall(&self, boot: u64) -> SystemTime {
         let moved = match boot.checked_sub(self.boot) {
             Some(after) => self.wall.checked_add(Duration::from_nanos(after)),
-            None => self.wall.checked_sub(Duration::from_nanos(self.boot - boot)),
+            None => self
+                .wall
+                .checked_sub(Duration::from_nanos(self.boot - boot)),
         };
         moved.unwrap_or(SystemTime::UNIX_EPOCH)
     }
@@ -43,7 +48,10 @@ mod tests {
 
     #[test]
     fn instants_keep_their_distance_on_both_sides_of_the_anchor() {
-        let anchor = Anchor { boot: 1_000, wall: SystemTime::UNIX_EPOCH + Duration::from_secs(9) };
+        let anchor = Anchor {
+            boot: 1_000,
+            wall: SystemTime::UNIX_EPOCH + Duration::from_secs(9),
+        };
         let nine = SystemTime::UNIX_EPOCH + Duration::from_secs(9);
         assert_eq!(anchor.wall(1_500), nine + Duration::from_nanos(500));
         assert_eq!(anchor.wall(400), nine - Duration::from_nanos(600));

@@ -132,18 +132,26 @@ impl Collector {
     fn wait_until(&self, last: u64) -> u64 {
         let (step, now) = (self.step(), boot_now());
         let due = last + step;
-        if due >= now { due } else { now + step - (now - last) % step }
+        if due >= now {
+            due
+        } else {
+            now + step - (now - last) % step
+        }
     }
 
     fn step(&self) -> u64 {
-        u64::try_from(self.tick.as_nanos()).unwrap_or(u64::MAX).max(1)
+        u64::try_from(self.tick.as_nanos())
+            .unwrap_or(u64::MAX)
+            .max(1)
     }
 
     fn collect(&mut self) -> Result<Collected> {
         self.ticks += 1;
         let ended = std::mem::take(&mut self.ended);
         let watched = self.viewers.load(Ordering::Relaxed) > 0;
-        let read = self.probe.read(watched || self.ticks % UNWATCHED_CENSUS == 1)?;
+        let read = self
+            .probe
+            .read(watched || self.ticks % UNWATCHED_CENSUS == 1)?;
         // Read once more since they were told as ended: now nothing can come any more.
         self.probe.forget(&ended)?;
         let steps = (read.time.saturating_sub(self.last) + self.step() / 2) / self.step();
@@ -151,7 +159,10 @@ impl Collector {
         self.last = read.time;
         self.probe.hand_over(self.seq, self.last)?;
         let describer = &mut self.describer;
-        let news = read.news.iter().map(|(id, process)| describer.facts(*id, process));
+        let news = read
+            .news
+            .iter()
+            .map(|(id, process)| describer.facts(*id, process));
         self.untold.extend(news);
         self.check_living(&read.processes.iter().map(|(id, _)| *id).collect::<Vec<_>>());
         Ok(Collected {
@@ -178,7 +189,10 @@ impl Collector {
         if self.live.is_empty() {
             self.live = counted.to_vec();
         }
-        for id in self.live.split_off(self.live.len().saturating_sub(CHECKED_PER_TICK)) {
+        for id in self
+            .live
+            .split_off(self.live.len().saturating_sub(CHECKED_PER_TICK))
+        {
             if is_alive(id) {
                 self.missing.remove(&id);
             } else if !self.missing.insert(id) {
@@ -200,7 +214,10 @@ impl Collector {
                 true
             }
             Err(TrySendError::Full(kept)) => {
-                tracing::warn!(seq = kept.reading.seq, "the agent is busy; a tick is merged");
+                tracing::warn!(
+                    seq = kept.reading.seq,
+                    "the agent is busy; a tick is merged"
+                );
                 self.untold = kept.reading.news;
                 self.vanished = kept.reading.vanished;
                 true
@@ -211,6 +228,10 @@ impl Collector {
 }
 
 fn ended_in(reading: &Reading) -> Vec<ProcessId> {
-    let marked = reading.news.iter().filter(|facts| facts.exit.is_some()).map(|facts| facts.id);
+    let marked = reading
+        .news
+        .iter()
+        .filter(|facts| facts.exit.is_some())
+        .map(|facts| facts.id);
     marked.chain(reading.vanished.iter().copied()).collect()
 }

@@ -78,9 +78,10 @@ pub struct Hooks(pub Option<HookSet>);
 fn hooks(text: &str) -> Result<Hooks, String> {
     match text {
         "auto" => Ok(Hooks(None)),
-        set => set.parse().map(|set| Hooks(Some(set))).map_err(|_| {
-            format!("'{text}' is not one of auto, tracepoint, kprobe, fexit")
-        }),
+        set => set
+            .parse()
+            .map(|set| Hooks(Some(set)))
+            .map_err(|_| format!("'{text}' is not one of auto, tracepoint, kprobe, fexit")),
     }
 }
 
@@ -115,7 +116,17 @@ mod tests {
     fn ticks_are_durations_within_bounds() {
         assert_eq!(tick("1s"), Ok(Duration::from_secs(1)));
         assert_eq!(tick("250ms"), Ok(Duration::from_millis(250)));
-        for bad in ["", "s", "1", "1m", "99ms", "11s", "1.5s", "-1s", "99999999999999999999s"] {
+        for bad in [
+            "",
+            "s",
+            "1",
+            "1m",
+            "99ms",
+            "11s",
+            "1.5s",
+            "-1s",
+            "99999999999999999999s",
+        ] {
             assert!(tick(bad).is_err(), "{bad}");
         }
     }

@@ -30,7 +30,11 @@ impl Failure {
 }
 
 fn failure(text: String, help: &[&str], code: u8) -> Failure {
-    Failure { text, help: help.iter().map(|line| (*line).to_owned()).collect(), code }
+    Failure {
+        text,
+        help: help.iter().map(|line| (*line).to_owned()).collect(),
+        code,
+    }
 }
 
 impl From<&anyhow::Error> for Failure {
@@ -125,12 +129,55 @@ mod tests {
         let denied = || std::io::Error::from(std::io::ErrorKind::PermissionDenied);
         let cases: [(anyhow::Error, u8, &str); 7] = [
             (Probe::NoBtf.into(), 5, "CONFIG_DEBUG_INFO_BTF"),
-            (Probe::NoBpffs(PathBuf::from("/x")).into(), 6, "mount -t bpf"),
-            (Probe::NoRight { doing: "load".into(), source: denied() }.into(), 4, "CAP_BPF"),
-            (Probe::NoHookSet { refused: Vec::new() }.into(), 5, "--check"),
-            (Probe::Layout { directory: "/x".into(), found: "v9".into() }.into(), 7, "--fresh"),
-            (Probe::Busy { directory: "/x".into(), pid: Some(7) }.into(), 3, "--pin-dir"),
-            (Socket::InUse { path: "/x".into(), pid: Some(7) }.into(), 3, "--socket"),
+            (
+                Probe::NoBpffs(PathBuf::from("/x")).into(),
+                6,
+                "mount -t bpf",
+            ),
+            (
+                Probe::NoRight {
+                    doing: "load".into(),
+                    source: denied(),
+                }
+                .into(),
+                4,
+                "CAP_BPF",
+            ),
+            (
+                Probe::NoHookSet {
+                    refused: Vec::new(),
+                }
+                .into(),
+                5,
+                "--check",
+            ),
+            (
+                Probe::Layout {
+                    directory: "/x".into(),
+                    found: "v9".into(),
+                }
+                .into(),
+                7,
+                "--fresh",
+            ),
+            (
+                Probe::Busy {
+                    directory: "/x".into(),
+                    pid: Some(7),
+                }
+                .into(),
+                3,
+                "--pin-dir",
+            ),
+            (
+                Socket::InUse {
+                    path: "/x".into(),
+                    pid: Some(7),
+                }
+                .into(),
+                3,
+                "--socket",
+            ),
         ];
         for (error, code, advice) in cases {
             let failure = Failure::from(&error);

@@ -87,13 +87,19 @@ impl Frame {
     /// process that was forgotten on the way keeps its bytes: whoever applies the frame takes the
     /// rows first.
     pub fn merge(&self, later: &Frame) -> Frame {
-        let mut rows: BTreeMap<ProcessId, Row> =
-            self.rows.iter().map(|row| (row.facts.id, row.clone())).collect();
+        let mut rows: BTreeMap<ProcessId, Row> = self
+            .rows
+            .iter()
+            .map(|row| (row.facts.id, row.clone()))
+            .collect();
         for row in &later.rows {
             match rows.get_mut(&row.facts.id) {
                 Some(earlier) => {
                     let flows = merge_flows(&earlier.flows, &row.flows);
-                    *earlier = Row { flows, ..row.clone() };
+                    *earlier = Row {
+                        flows,
+                        ..row.clone()
+                    };
                 }
                 None => {
                     rows.insert(row.facts.id, row.clone());
@@ -108,7 +114,12 @@ impl Frame {
             tick: self.tick.merge(&later.tick),
             news: news.into_values().collect(),
             rows: rows.into_values().collect(),
-            forgotten: self.forgotten.iter().chain(&later.forgotten).copied().collect(),
+            forgotten: self
+                .forgotten
+                .iter()
+                .chain(&later.forgotten)
+                .copied()
+                .collect(),
         }
     }
 }

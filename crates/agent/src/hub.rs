@@ -88,7 +88,11 @@ impl Hub {
             ticks: 0,
             late: 0,
         };
-        Hub { state: Mutex::new(state), viewers, merged: AtomicU64::new(0) }
+        Hub {
+            state: Mutex::new(state),
+            viewers,
+            merged: AtomicU64::new(0),
+        }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -169,7 +173,9 @@ impl Seat {
     /// `true` when the viewer had not taken the frame before, and the two are now one.
     fn put(&self, frame: &Arc<Frame>) -> bool {
         let mut pending = self.pending();
-        let merged = pending.as_ref().map(|earlier| Arc::new(earlier.merge(frame)));
+        let merged = pending
+            .as_ref()
+            .map(|earlier| Arc::new(earlier.merge(frame)));
         let was_slow = merged.is_some();
         *pending = Some(merged.unwrap_or_else(|| Arc::clone(frame)));
         self.arrived.notify_one();

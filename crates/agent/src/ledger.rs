@@ -67,8 +67,15 @@ impl Ledger {
     /// Takes a reading. The first one sets the baseline: totals are known from it, rates are not.
     pub fn apply(&mut self, reading: Reading) -> Arc<Frame> {
         let first = self.tick.merged == 0;
-        let length = if first { 0 } else { reading.time.saturating_sub(self.tick.time) };
-        let moment = Moment { time: reading.time, length };
+        let length = if first {
+            0
+        } else {
+            reading.time.saturating_sub(self.tick.time)
+        };
+        let moment = Moment {
+            time: reading.time,
+            length,
+        };
         self.roster.begin();
         let mut changed: Vec<ProcessId> = Vec::new();
         let mut news: Vec<Arc<Facts>> = Vec::new();
@@ -97,8 +104,10 @@ impl Ledger {
         // With the facts of a process come all its numbers: a viewer may see it for the first time.
         let told_ids: HashSet<ProcessId> = news.iter().map(|facts| facts.id).collect();
         let told = |id: &ProcessId| told_ids.contains(id);
-        let rows: Vec<Row> =
-            changed.iter().filter_map(|id| self.roster.row(*id, !told(id))).collect();
+        let rows: Vec<Row> = changed
+            .iter()
+            .filter_map(|id| self.roster.row(*id, !told(id)))
+            .collect();
         let lost = reading.losses.bytes_lost() > self.losses.bytes_lost()
             || reading.missed_events > self.missed_events;
         (self.losses, self.missed_events) = (reading.losses, reading.missed_events);
@@ -116,7 +125,12 @@ impl Ledger {
             merged: 1,
         };
         let forgotten = self.roster.expire();
-        Arc::new(Frame { tick: self.tick.clone(), news, rows, forgotten })
+        Arc::new(Frame {
+            tick: self.tick.clone(),
+            news,
+            rows,
+            forgotten,
+        })
     }
 
     /// The last tick.
@@ -146,7 +160,11 @@ impl Ledger {
                 changed.push(id);
             }
         }
-        for id in self.connected.keys().filter(|id| !connections.contains_key(id)) {
+        for id in self
+            .connected
+            .keys()
+            .filter(|id| !connections.contains_key(id))
+        {
             if self.roster.connect(*id, Some(SocketCounts::default())) {
                 changed.push(*id);
             }
@@ -156,10 +174,12 @@ impl Ledger {
     }
 
     fn connections(&self) -> SocketCounts {
-        self.connected.values().fold(SocketCounts::default(), |sum, one| SocketCounts {
-            tcp: sum.tcp + one.tcp,
-            udp: sum.udp + one.udp,
-        })
+        self.connected
+            .values()
+            .fold(SocketCounts::default(), |sum, one| SocketCounts {
+                tcp: sum.tcp + one.tcp,
+                udp: sum.udp + one.udp,
+            })
     }
 
     /// Totals never shrink when an exited process is dropped: they are carried, not summed anew.
@@ -173,16 +193,26 @@ impl Ledger {
             let all;
             // The first tick moves no bytes but has totals.
             let flows = if first {
-                all = self.roster.row(row.facts.id, false).map(|r| r.flows).unwrap_or_default();
+                all = self
+                    .roster
+                    .row(row.facts.id, false)
+                    .map(|r| r.flows)
+                    .unwrap_or_default();
                 &all
             } else {
                 &row.flows
             };
             for flow in flows {
-                let at = sums.iter().position(|sum| sum.kind == flow.kind).unwrap_or_else(|| {
-                    sums.push(FlowCount { kind: flow.kind, ..FlowCount::default() });
-                    sums.len() - 1
-                });
+                let at = sums
+                    .iter()
+                    .position(|sum| sum.kind == flow.kind)
+                    .unwrap_or_else(|| {
+                        sums.push(FlowCount {
+                            kind: flow.kind,
+                            ..FlowCount::default()
+                        });
+                        sums.len() - 1
+                    });
                 sums[at].add(flow, first);
             }
         }

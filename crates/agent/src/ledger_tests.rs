@@ -19,7 +19,10 @@ pub(crate) fn facts(pid: u32, ended: Option<i32>) -> Facts {
         args: Vec::new(),
         args_cut: false,
         cgroup: None,
-        exit: ended.map(|status| Exit { time: 5, status: Some(status) }),
+        exit: ended.map(|status| Exit {
+            time: 5,
+            status: Some(status),
+        }),
     }
 }
 
@@ -29,8 +32,14 @@ fn id(pid: u32) -> ProcessId {
 
 fn traffic(rx: u64, tx: u64) -> Traffic {
     let mut traffic = Traffic::default();
-    traffic.flows[0] = Flow { bytes: rx, calls: 1 };
-    traffic.flows[1] = Flow { bytes: tx, calls: 1 };
+    traffic.flows[0] = Flow {
+        bytes: rx,
+        calls: 1,
+    };
+    traffic.flows[1] = Flow {
+        bytes: tx,
+        calls: 1,
+    };
     traffic
 }
 
@@ -51,7 +60,10 @@ fn with_news(mut reading: Reading, news: Vec<Facts>) -> Reading {
 #[test]
 fn the_first_reading_has_totals_and_no_rates() {
     let mut ledger = Ledger::new(10);
-    let frame = ledger.apply(with_news(reading(1, vec![(7, traffic(500, 20))]), vec![facts(7, None)]));
+    let frame = ledger.apply(with_news(
+        reading(1, vec![(7, traffic(500, 20))]),
+        vec![facts(7, None)],
+    ));
     assert_eq!(frame.tick.length, 0);
     let row = ledger.roster().row(id(7), false).unwrap();
     assert_eq!((row.flows[0].rx, row.flows[0].rx_total.bytes), (0, 500));
@@ -59,7 +71,10 @@ fn the_first_reading_has_totals_and_no_rates() {
     assert_eq!(frame.tick.flows[0].rx_total.bytes, 500);
 
     let frame = ledger.apply(reading(2, vec![(7, traffic(600, 20))]));
-    assert_eq!((frame.rows[0].flows[0].rx, frame.tick.length), (100, SECOND));
+    assert_eq!(
+        (frame.rows[0].flows[0].rx, frame.tick.length),
+        (100, SECOND)
+    );
     assert_eq!(frame.rows[0].peaks.rx.rate, 100);
     assert_eq!((frame.tick.active, frame.tick.processes), (1, 1));
 }
@@ -68,7 +83,10 @@ fn the_first_reading_has_totals_and_no_rates() {
 fn idle_processes_are_not_told_again() {
     let mut ledger = Ledger::new(10);
     let both = || vec![(7, traffic(5, 5)), (8, traffic(5, 5))];
-    ledger.apply(with_news(reading(1, both()), vec![facts(7, None), facts(8, None)]));
+    ledger.apply(with_news(
+        reading(1, both()),
+        vec![facts(7, None), facts(8, None)],
+    ));
     let frame = ledger.apply(reading(2, vec![(7, traffic(6, 5)), (8, traffic(5, 5))]));
     assert_eq!(frame.rows.len(), 1);
     assert_eq!(frame.rows[0].facts.id, id(7));
@@ -77,14 +95,25 @@ fn idle_processes_are_not_told_again() {
 #[test]
 fn reused_pid_starts_a_new_row() {
     let mut ledger = Ledger::new(10);
-    ledger.apply(with_news(reading(1, vec![(7, traffic(5, 5))]), vec![facts(7, Some(0))]));
+    ledger.apply(with_news(
+        reading(1, vec![(7, traffic(5, 5))]),
+        vec![facts(7, Some(0))],
+    ));
     let again = ProcessId { pid: 7, start: 99 };
     let mut second = reading(2, vec![]);
     second.processes.push((again, traffic(1, 1)));
-    second.news.push(Facts { id: again, ..facts(7, None) });
+    second.news.push(Facts {
+        id: again,
+        ..facts(7, None)
+    });
     ledger.apply(second);
     assert_eq!(ledger.roster().rows().count(), 2);
-    assert_eq!(ledger.roster().row(again, false).unwrap().flows[0].rx_total.bytes, 1);
+    assert_eq!(
+        ledger.roster().row(again, false).unwrap().flows[0]
+            .rx_total
+            .bytes,
+        1
+    );
 }
 
 #[test]
@@ -96,17 +125,27 @@ fn exited_processes_are_kept_up_to_the_capacity_oldest_dropped_first() {
     assert_eq!(frame.forgotten, [id(1)]);
     assert_eq!(ledger.roster().exited().0, 2);
     let frame = ledger.apply(reading(2, vec![]));
-    assert_eq!(frame.tick.flows[0].rx_total.bytes, 30, "the machine's total does not shrink");
+    assert_eq!(
+        frame.tick.flows[0].rx_total.bytes, 30,
+        "the machine's total does not shrink"
+    );
 }
 
 #[test]
 fn a_process_that_vanished_is_exited_with_an_unknown_status() {
     let mut ledger = Ledger::new(2);
-    ledger.apply(with_news(reading(1, vec![(7, traffic(1, 1))]), vec![facts(7, None)]));
+    ledger.apply(with_news(
+        reading(1, vec![(7, traffic(1, 1))]),
+        vec![facts(7, None)],
+    ));
     let mut second = reading(2, vec![(7, traffic(1, 1))]);
     second.vanished = vec![id(7), id(8)];
     let frame = ledger.apply(second);
-    assert_eq!(frame.news.len(), 1, "one that was never known stays unknown");
+    assert_eq!(
+        frame.news.len(),
+        1,
+        "one that was never known stays unknown"
+    );
     assert_eq!(frame.news[0].exit.unwrap().status, None);
     assert_eq!(ledger.roster().live_count(), 0);
 }
@@ -114,7 +153,10 @@ fn a_process_that_vanished_is_exited_with_an_unknown_status() {
 #[test]
 fn counters_that_run_backwards_claim_no_bytes() {
     let mut ledger = Ledger::new(2);
-    ledger.apply(with_news(reading(1, vec![(7, traffic(100, 0))]), vec![facts(7, None)]));
+    ledger.apply(with_news(
+        reading(1, vec![(7, traffic(100, 0))]),
+        vec![facts(7, None)],
+    ));
     let frame = ledger.apply(reading(2, vec![(7, traffic(40, 0))]));
     assert!(frame.rows.is_empty());
     let frame = ledger.apply(reading(3, vec![(7, traffic(41, 0))]));

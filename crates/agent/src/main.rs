@@ -120,7 +120,10 @@ fn run(config: &Config) -> anyhow::Result<()> {
 }
 
 async fn serve(config: &Config, options: &Options) -> anyhow::Result<()> {
-    let access = Access { group: config.socket_group.clone(), mode: config.socket_mode };
+    let access = Access {
+        group: config.socket_group.clone(),
+        mode: config.socket_mode,
+    };
     let mut term = signal(SignalKind::terminate()).context("listen for SIGTERM")?;
     let mut int = signal(SignalKind::interrupt()).context("listen for SIGINT")?;
     let probe = Probe::start(options)?;
@@ -154,7 +157,11 @@ async fn serve(config: &Config, options: &Options) -> anyhow::Result<()> {
 
     let stopping = CancellationToken::new();
     let service = Service::new(hub, about, stopping.clone());
-    let serving = tokio::spawn(server::serve(listener, service, stopping.clone().cancelled_owned()));
+    let serving = tokio::spawn(server::serve(
+        listener,
+        service,
+        stopping.clone().cancelled_owned(),
+    ));
     tracing::info!(socket = %config.socket.display(), "serving");
     // Not under systemd: nobody to tell.
     let _ = sd_notify::notify(&[sd_notify::NotifyState::Ready]);

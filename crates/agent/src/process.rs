@@ -58,13 +58,18 @@ impl Describer {
     /// Uses the mounted cgroup v2 tree, if there is one.
     pub fn new() -> Self {
         let root = netmon_bpf::support::cgroup_root();
-        Describer { cgroups: root.and_then(|path| Cgroups::open(&path)), paths: HashMap::new() }
+        Describer {
+            cgroups: root.and_then(|path| Cgroups::open(&path)),
+            paths: HashMap::new(),
+        }
     }
 
     /// The facts about a process. What needs the process to be alive is left out when it is not.
     pub fn facts(&mut self, id: ProcessId, process: &Process) -> Facts {
         let alive = process.exit.is_none() && is_alive(id);
-        let exe = alive.then(|| fs::read_link(format!("/proc/{}/exe", id.pid)).ok()).flatten();
+        let exe = alive
+            .then(|| fs::read_link(format!("/proc/{}/exe", id.pid)).ok())
+            .flatten();
         let mut args = split_args(&process.args);
         if args.is_empty() && alive {
             // The kernel could not read a page that was swapped out.
@@ -82,7 +87,10 @@ impl Describer {
             args,
             args_cut: process.args_cut,
             cgroup: self.cgroup(process.cgroup),
-            exit: process.exit.map(|exit| Exit { time: exit.time, status: Some(exit.status) }),
+            exit: process.exit.map(|exit| Exit {
+                time: exit.time,
+                status: Some(exit.status),
+            }),
         }
     }
 
@@ -127,7 +135,9 @@ fn escape(bytes: &[u8]) -> String {
 /// Whether this very process is there, not another one that got its pid. A zombie leader with
 /// living threads is.
 pub fn is_alive(id: ProcessId) -> bool {
-    let Ok(stat) = fs::read_to_string(format!("/proc/{}/stat", id.pid)) else { return false };
+    let Ok(stat) = fs::read_to_string(format!("/proc/{}/stat", id.pid)) else {
+        return false;
+    };
     start_ticks(&stat) == Some(id.start / (1_000_000_000 / USER_HZ))
 }
 
@@ -145,9 +155,16 @@ mod tests {
 
     #[test]
     fn the_start_is_found_behind_any_name() {
-        let rest = (3..=21).map(|n| n.to_string()).collect::<Vec<_>>().join(" ");
+        let rest = (3..=21)
+            .map(|n| n.to_string())
+            .collect::<Vec<_>>()
+            .join(" ");
         for name in ["sh", "a b", "x) y (z", ""] {
-            assert_eq!(start_ticks(&format!("7 ({name}) {rest} 4711 0")), Some(4711), "{name}");
+            assert_eq!(
+                start_ticks(&format!("7 ({name}) {rest} 4711 0")),
+                Some(4711),
+                "{name}"
+            );
         }
         for broken in ["", "7 (sh", "7 (sh) R 1"] {
             assert_eq!(start_ticks(broken), None, "{broken}");
@@ -160,18 +177,29 @@ mod tests {
         let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
         let start = start_ticks(&stat).unwrap() * 10_000_000;
         assert!(is_alive(ProcessId { pid, start }));
-        assert!(!is_alive(ProcessId { pid, start: start + 10_000_000 }));
+        assert!(!is_alive(ProcessId {
+            pid,
+            start: start + 10_000_000
+        }));
     }
 
     #[test]
     fn names_that_are_not_text_lose_nothing() {
-        let cases: [(&[u8], &str); 4] =
-            [(b"curl", "curl"), (b"a\xffb", "a\\xffb"), ("网络".as_bytes(), "网络"), (b"", "")];
+        let cases: [(&[u8], &str); 4] = [
+            (b"curl", "curl"),
+            (b"a\xffb", "a\\xffb"),
+            ("网络".as_bytes(), "网络"),
+            (b"", ""),
+        ];
         for (bytes, expected) in cases {
             assert_eq!(escape(bytes), expected);
         }
         assert_eq!(split_args(b"a\0b c\0"), ["a", "b c"]);
-        assert_eq!(split_args(b"a\0\0b"), ["a", "", "b"], "an empty argument is one");
+        assert_eq!(
+            split_args(b"a\0\0b"),
+            ["a", "", "b"],
+            "an empty argument is one"
+        );
         assert!(split_args(b"").is_empty());
     }
 }

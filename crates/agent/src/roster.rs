@@ -49,7 +49,11 @@ pub struct Roster {
 impl Roster {
     /// Keeps at most so many exited processes.
     pub fn new(exited_capacity: usize) -> Self {
-        Roster { entries: HashMap::new(), exited: VecDeque::new(), exited_capacity }
+        Roster {
+            entries: HashMap::new(),
+            exited: VecDeque::new(),
+            exited_capacity,
+        }
     }
 
     /// A process is new, has another name, or has ended. What was known and is not told again
@@ -61,7 +65,10 @@ impl Roster {
             Some(known) => Facts {
                 exe: facts.exe.or_else(|| known.exe.clone()),
                 cgroup: facts.cgroup.or_else(|| known.cgroup.clone()),
-                exit: known.exit.filter(|exit| exit.status.is_some()).or(facts.exit),
+                exit: known
+                    .exit
+                    .filter(|exit| exit.status.is_some())
+                    .or(facts.exit),
                 ..facts
             },
             None => facts,
@@ -86,13 +93,18 @@ impl Roster {
             return None;
         }
         let exit = Some(Exit { time, status: None });
-        Some(self.learn(Facts { exit, ..(*facts).clone() }))
+        Some(self.learn(Facts {
+            exit,
+            ..(*facts).clone()
+        }))
     }
 
     /// The cumulative counters of a process. `true` when bytes have moved since the last time.
     /// Unknown processes are left out: their facts come with the next reading.
     pub fn count(&mut self, id: ProcessId, traffic: &Traffic, moment: Moment) -> bool {
-        let Some(entry) = self.entries.get_mut(&id) else { return false };
+        let Some(entry) = self.entries.get_mut(&id) else {
+            return false;
+        };
         entry.count(traffic, moment)
     }
 
@@ -151,7 +163,10 @@ impl Roster {
 
     /// The ids of live processes, in no order.
     pub fn live(&self) -> impl Iterator<Item = ProcessId> + '_ {
-        self.entries.iter().filter(|(_, e)| e.facts.exit.is_none()).map(|(id, _)| *id)
+        self.entries
+            .iter()
+            .filter(|(_, e)| e.facts.exit.is_none())
+            .map(|(id, _)| *id)
     }
 
     /// Number of live processes.
@@ -205,7 +220,8 @@ impl Entry {
         }
         self.counted = true;
         self.peaks.observe(external, moment.length, moment.time);
-        self.peaks_with_loopback.observe(all, moment.length, moment.time);
+        self.peaks_with_loopback
+            .observe(all, moment.length, moment.time);
         all != (0, 0)
     }
 
@@ -213,7 +229,10 @@ impl Entry {
         let index = match self.flows.iter().position(|flow| flow.kind == kind) {
             Some(index) => index,
             None => {
-                self.flows.push(FlowCount { kind, ..FlowCount::default() });
+                self.flows.push(FlowCount {
+                    kind,
+                    ..FlowCount::default()
+                });
                 self.flows.len() - 1
             }
         };

@@ -49,8 +49,12 @@ impl Selection {
 
     /// The same, whether it lives or not: a viewer of live processes must see them end.
     pub fn matches_ever(&self, facts: &Facts) -> bool {
-        let executable = facts.exe.as_deref().and_then(|path| path.rsplit('/').next());
-        let named = |p: &Pattern| p.matches(&facts.name) || executable.is_some_and(|e| p.matches(e));
+        let executable = facts
+            .exe
+            .as_deref()
+            .and_then(|path| path.rsplit('/').next());
+        let named =
+            |p: &Pattern| p.matches(&facts.name) || executable.is_some_and(|e| p.matches(e));
         any(&self.pids, |pid| *pid == facts.id.pid)
             && any(&self.uids, |uid| *uid == facts.uid)
             && any(&self.names, named)
@@ -69,7 +73,12 @@ mod tests {
     #[test]
     fn all_parts_must_match_and_any_entry_of_a_part_may() {
         let exe = Some("/usr/sbin/nginx".to_owned());
-        let nginx = Facts { name: "worker".into(), uid: 33, exe, ..facts(7, None) };
+        let nginx = Facts {
+            name: "worker".into(),
+            uid: 33,
+            exe,
+            ..facts(7, None)
+        };
         let filter = |pids: &[u32], names: &[&str], uids: &[u32]| v1::Filter {
             pids: pids.to_vec(),
             names: names.iter().map(|n| (*n).to_owned()).collect(),
@@ -94,7 +103,11 @@ mod tests {
     #[test]
     fn the_end_of_a_live_process_is_still_seen() {
         let states = vec![v1::ProcessState::Live.into()];
-        let live = Selection::new(Some(v1::Filter { states, ..v1::Filter::default() })).unwrap();
+        let live = Selection::new(Some(v1::Filter {
+            states,
+            ..v1::Filter::default()
+        }))
+        .unwrap();
         let ended = facts(7, Some(0));
         assert!(!live.matches(&ended));
         assert!(live.matches_ever(&ended));
@@ -102,7 +115,10 @@ mod tests {
 
     #[test]
     fn a_bad_pattern_is_named() {
-        let filter = v1::Filter { names: vec!["[".into()], ..v1::Filter::default() };
+        let filter = v1::Filter {
+            names: vec!["[".into()],
+            ..v1::Filter::default()
+        };
         let error = Selection::new(Some(filter)).unwrap_err();
         assert!(error.contains("'['"), "{error}");
     }

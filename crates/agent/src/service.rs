@@ -41,7 +41,11 @@ const MAX_VIEWERS: u32 = 1024;
 impl Service {
     /// Serves what the hub knows until `stopping` is cancelled.
     pub fn new(hub: Arc<Hub>, about: Arc<About>, stopping: CancellationToken) -> Self {
-        Service { hub, about, stopping }
+        Service {
+            hub,
+            about,
+            stopping,
+        }
     }
 }
 
@@ -64,8 +68,14 @@ impl NetmonService for Service {
         let snapshot = self.hub.snapshot();
         let wanted = |facts: &_| selection.matches(facts);
         let parts = wire::snapshot(&snapshot.tick, &snapshot.rows, &Anchor::now(), wanted);
-        let parts = parts.into_iter().map(|part| Ok(v1::ListProcessesResponse { snapshot: Some(part) }));
-        Ok(Response::new(Box::pin(stream::iter(parts.collect::<Vec<_>>()))))
+        let parts = parts.into_iter().map(|part| {
+            Ok(v1::ListProcessesResponse {
+                snapshot: Some(part),
+            })
+        });
+        Ok(Response::new(Box::pin(stream::iter(
+            parts.collect::<Vec<_>>(),
+        ))))
     }
 
     type WatchTrafficStream = Messages<v1::WatchTrafficResponse>;
@@ -77,7 +87,9 @@ impl NetmonService for Service {
         let request = request.into_inner();
         let selection = selection(request.filter)?;
         if self.hub.condition().viewers >= MAX_VIEWERS {
-            return Err(Status::resource_exhausted(format!("{MAX_VIEWERS} viewers are attached")));
+            return Err(Status::resource_exhausted(format!(
+                "{MAX_VIEWERS} viewers are attached"
+            )));
         }
         let (snapshot, seat) = self.hub.subscribe();
         let anchor = Anchor::now();
@@ -89,7 +101,9 @@ impl NetmonService for Service {
         let parts = wire::snapshot(&snapshot.tick, &snapshot.rows, &anchor, wanted);
         drop(snapshot);
         let first = missed.map(Event::Gap).into_iter();
-        let first: Vec<_> = first.chain(parts.into_iter().map(Event::Snapshot)).collect();
+        let first: Vec<_> = first
+            .chain(parts.into_iter().map(Event::Snapshot))
+            .collect();
         let updates = updates(seat, selection, self.stopping.clone());
         let events = stream::iter(first).map(Ok).chain(updates);
         Ok(Response::new(Box::pin(events.map(|event| {
@@ -152,7 +166,11 @@ fn missed(
     }
     // The agent before left its last tick only if its counters are still there.
     let kept = same_instance || left.seq >= since;
-    let reason = if same_instance { v1::GapReason::Lag } else { v1::GapReason::AgentRestart };
+    let reason = if same_instance {
+        v1::GapReason::Lag
+    } else {
+        v1::GapReason::AgentRestart
+    };
     let stopped = (!same_instance && kept).then(|| wire::timestamp(anchor.wall(left.time)));
     Some(v1::Gap {
         from_seq: since.saturating_add(1),
@@ -170,16 +188,32 @@ mod tests {
 
     #[test]
     fn a_client_that_comes_back_is_told_what_it_missed() {
-        let left = Handover { seq: 50, time: 1, restarts: 1 };
-        let now = TickFacts { seq: 60, ..TickFacts::default() };
+        let left = Handover {
+            seq: 50,
+            time: 1,
+            restarts: 1,
+        };
+        let now = TickFacts {
+            seq: 60,
+            ..TickFacts::default()
+        };
         let gap = |since, same| missed(since, same, &now, left, &Anchor::now());
         assert_eq!(gap(60, true), None, "nothing");
         let lag = gap(57, true).unwrap();
-        assert_eq!((lag.from_seq, lag.to_seq, lag.counters_kept), (58, 60, true));
+        assert_eq!(
+            (lag.from_seq, lag.to_seq, lag.counters_kept),
+            (58, 60, true)
+        );
         assert_eq!(lag.reason(), v1::GapReason::Lag);
         let restart = gap(48, false).unwrap();
-        assert_eq!((restart.from_seq, restart.to_seq, restart.counters_kept), (49, 60, true));
+        assert_eq!(
+            (restart.from_seq, restart.to_seq, restart.counters_kept),
+            (49, 60, true)
+        );
         assert_eq!(restart.reason(), v1::GapReason::AgentRestart);
-        assert!(!gap(900, false).unwrap().counters_kept, "its counters are gone");
+        assert!(
+            !gap(900, false).unwrap().counters_kept,
+            "its counters are gone"
+        );
     }
 }

@@ -70,7 +70,10 @@ impl Drop for SocketFile {
 /// See [`Error`].
 pub async fn listen(path: &Path, access: &Access) -> Result<(UnixListener, SocketFile), Error> {
     free(path).await?;
-    let directory = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let directory = path
+        .parent()
+        .filter(|p| !p.as_os_str().is_empty())
+        .unwrap_or(Path::new("."));
     let io = |doing: String| move |source| Error::Io { doing, source };
     DirBuilder::new()
         .recursive(true)
@@ -102,11 +105,20 @@ fn make(private: &Path, path: &Path, access: &Access) -> io::Result<(UnixListene
     fs::set_permissions(&hidden, Permissions::from_mode(access.mode))?;
     let inode = inode(&hidden)?;
     fs::rename(&hidden, path)?;
-    Ok((listener, SocketFile { path: path.to_owned(), inode }))
+    Ok((
+        listener,
+        SocketFile {
+            path: path.to_owned(),
+            inode,
+        },
+    ))
 }
 
 fn group(name: &str) -> Option<u32> {
-    Group::from_name(name).ok().flatten().map(|group| group.gid.as_raw())
+    Group::from_name(name)
+        .ok()
+        .flatten()
+        .map(|group| group.gid.as_raw())
 }
 
 fn inode(path: &Path) -> io::Result<u64> {
@@ -126,7 +138,10 @@ async fn free(path: &Path) -> Result<(), Error> {
     match UnixStream::connect(path).await {
         Ok(other) => {
             let pid = other.peer_cred().ok().and_then(|peer| peer.pid());
-            Err(Error::InUse { path: path.to_owned(), pid })
+            Err(Error::InUse {
+                path: path.to_owned(),
+                pid,
+            })
         }
         Err(_) => Ok(()),
     }
@@ -137,7 +152,10 @@ mod tests {
     use super::*;
 
     fn access() -> Access {
-        Access { group: "no-such-group".to_owned(), mode: 0o600 }
+        Access {
+            group: "no-such-group".to_owned(),
+            mode: 0o600,
+        }
     }
 
     #[tokio::test]
@@ -145,9 +163,15 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("run/agent.sock");
         let (listener, file) = listen(&path, &access()).await.unwrap();
-        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        assert_eq!(
+            fs::metadata(&path).unwrap().permissions().mode() & 0o777,
+            0o600
+        );
         let error = listen(&path, &access()).await.unwrap_err();
-        assert!(matches!(error, Error::InUse { pid: Some(_), .. }), "{error}");
+        assert!(
+            matches!(error, Error::InUse { pid: Some(_), .. }),
+            "{error}"
+        );
         drop(listener);
         std::mem::forget(file);
         let (_listener, file) = listen(&path, &access()).await.unwrap();

@@ -67,7 +67,10 @@ impl About {
         let anchor = Anchor::now();
         let machine = uname().ok();
         let machine = |of: fn(&nix::sys::utsname::UtsName) -> &std::ffi::OsStr| {
-            machine.as_ref().map(|m| of(m).to_string_lossy().into_owned()).unwrap_or_default()
+            machine
+                .as_ref()
+                .map(|m| of(m).to_string_lossy().into_owned())
+                .unwrap_or_default()
         };
         let time = |boot| Some(timestamp(anchor.wall(boot)));
         v1::GetAgentResponse {
@@ -103,10 +106,22 @@ impl About {
     }
 
     fn maps(&self, condition: &Condition) -> Vec<v1::Map> {
-        let map = |name: &str, entries, capacity| v1::Map { name: name.to_owned(), entries, capacity };
+        let map = |name: &str, entries, capacity| v1::Map {
+            name: name.to_owned(),
+            entries,
+            capacity,
+        };
         vec![
-            map("process", condition.entries.processes, self.capacity.processes),
-            map("connection", condition.entries.sockets, self.capacity.connections),
+            map(
+                "process",
+                condition.entries.processes,
+                self.capacity.processes,
+            ),
+            map(
+                "connection",
+                condition.entries.sockets,
+                self.capacity.connections,
+            ),
         ]
     }
 
@@ -138,7 +153,10 @@ fn hook(state: &HookState) -> v1::Hook {
 }
 
 fn losses(condition: &Condition) -> Vec<v1::Loss> {
-    let loss = |cause: &str, events| v1::Loss { cause: cause.to_owned(), events };
+    let loss = |cause: &str, events| v1::Loss {
+        cause: cause.to_owned(),
+        events,
+    };
     let counted = LOSS_CAUSES.iter().zip(condition.losses.counts);
     let mut losses: Vec<_> = counted.map(|(cause, events)| loss(cause, events)).collect();
     losses.push(loss("missed_events", condition.missed_events));
@@ -157,7 +175,9 @@ fn instance_id() -> String {
 }
 
 fn cpu_time() -> Duration {
-    let Ok(usage) = getrusage(UsageWho::RUSAGE_SELF) else { return Duration::ZERO };
+    let Ok(usage) = getrusage(UsageWho::RUSAGE_SELF) else {
+        return Duration::ZERO;
+    };
     [usage.user_time(), usage.system_time()]
         .iter()
         .map(|time| {
@@ -169,7 +189,12 @@ fn cpu_time() -> Duration {
 
 fn resident() -> u64 {
     let statm = fs::read_to_string("/proc/self/statm").unwrap_or_default();
-    let pages = statm.split(' ').nth(1).and_then(|pages| pages.parse::<u64>().ok());
-    let size = nix::unistd::sysconf(nix::unistd::SysconfVar::PAGE_SIZE).ok().flatten();
+    let pages = statm
+        .split(' ')
+        .nth(1)
+        .and_then(|pages| pages.parse::<u64>().ok());
+    let size = nix::unistd::sysconf(nix::unistd::SysconfVar::PAGE_SIZE)
+        .ok()
+        .flatten();
     pages.unwrap_or(0) * size.map_or(4096, |size| size.unsigned_abs())
 }

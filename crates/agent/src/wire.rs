@@ -62,7 +62,10 @@ pub fn snapshot(
 }
 
 fn process_id(id: ProcessId) -> v1::ProcessId {
-    v1::ProcessId { pid: id.pid, start_ns: id.start }
+    v1::ProcessId {
+        pid: id.pid,
+        start_ns: id.start,
+    }
 }
 
 fn tick(tick: &TickFacts, anchor: &Anchor) -> v1::Tick {
@@ -85,8 +88,16 @@ fn tick(tick: &TickFacts, anchor: &Anchor) -> v1::Tick {
 }
 
 fn flow(flow: &FlowCount) -> v1::Flow {
-    let transport = if flow.kind & 2 == 0 { v1::Transport::Tcp } else { v1::Transport::Udp };
-    let family = if flow.kind & 1 == 0 { v1::Family::Ipv4 } else { v1::Family::Ipv6 };
+    let transport = if flow.kind & 2 == 0 {
+        v1::Transport::Tcp
+    } else {
+        v1::Transport::Udp
+    };
+    let family = if flow.kind & 1 == 0 {
+        v1::Family::Ipv4
+    } else {
+        v1::Family::Ipv6
+    };
     v1::Flow {
         transport: transport.into(),
         family: family.into(),
@@ -152,7 +163,10 @@ fn exit(exit: Exit, anchor: &Anchor) -> v1::Exit {
     let signal = exit.status.map(|status| status & 0x7f);
     v1::Exit {
         time: Some(timestamp(anchor.wall(exit.time))),
-        code: exit.status.filter(|_| signal == Some(0)).map(|status| (status >> 8) & 0xff),
+        code: exit
+            .status
+            .filter(|_| signal == Some(0))
+            .map(|status| (status >> 8) & 0xff),
         signal: signal.filter(|signal| *signal != 0),
     }
 }

@@ -73,19 +73,29 @@ pub struct ProcessId {
 
 impl From<process_key> for ProcessId {
     fn from(key: process_key) -> Self {
-        ProcessId { pid: key.tgid, start: key.start }
+        ProcessId {
+            pid: key.tgid,
+            start: key.start,
+        }
     }
 }
 
 impl From<traffic_key> for ProcessId {
     fn from(key: traffic_key) -> Self {
-        ProcessId { pid: key.tgid, start: key.start }
+        ProcessId {
+            pid: key.tgid,
+            start: key.start,
+        }
     }
 }
 
 impl From<ProcessId> for process_key {
     fn from(id: ProcessId) -> Self {
-        process_key { start: id.start, tgid: id.pid, zero: 0 }
+        process_key {
+            start: id.start,
+            tgid: id.pid,
+            zero: 0,
+        }
     }
 }
 
@@ -169,13 +179,20 @@ impl Process {
             name: text(&raw.comm),
             args: args.collect(),
             args_cut: args_len == ARGS_LEN,
-            exit: (raw.exited != 0).then_some(Exit { time: raw.exited, status: raw.exit_status }),
+            exit: (raw.exited != 0).then_some(Exit {
+                time: raw.exited,
+                status: raw.exit_status,
+            }),
         })
     }
 }
 
 fn text(bytes: &[i8]) -> Vec<u8> {
-    bytes.iter().map(|&c| c.cast_unsigned()).take_while(|&c| c != 0).collect()
+    bytes
+        .iter()
+        .map(|&c| c.cast_unsigned())
+        .take_while(|&c| c != 0)
+        .collect()
 }
 
 /// Why events were lost; cumulative counts, never reset. The order is that of `enum loss`.
@@ -230,7 +247,11 @@ mod tests {
 
     #[test]
     fn names_end_at_the_first_nul_and_lengths_are_not_trusted() {
-        let mut raw = process { first_seen: 1, args_len: 9999, ..process::default() };
+        let mut raw = process {
+            first_seen: 1,
+            args_len: 9999,
+            ..process::default()
+        };
         raw.comm[..3].copy_from_slice(&[b'a' as i8, b'b' as i8, 0]);
         let decoded = Process::decode(&raw).unwrap();
         assert_eq!(decoded.name, b"ab");

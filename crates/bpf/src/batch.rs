@@ -61,7 +61,9 @@ impl Batch {
                 Ok(more) => {
                     let keys = self.keys.chunks_exact(self.key_size);
                     let values = self.values.chunks_exact(self.value_size);
-                    keys.zip(values).take(count as usize).for_each(|(k, v)| each(k, v));
+                    keys.zip(values)
+                        .take(count as usize)
+                        .for_each(|(k, v)| each(k, v));
                     if !more {
                         return Ok(());
                     }
@@ -125,5 +127,9 @@ pub(crate) fn lookup_all_cpus<T: crate::abi::Plain>(map: &MapHandle, key: u32) -
     let values = map
         .lookup_percpu(&key.to_ne_bytes(), libbpf_rs::MapFlags::ANY)
         .map_err(|e| Error::kernel("read a map entry", errno(&e)))?;
-    Ok(values.unwrap_or_default().iter().filter_map(|v| crate::abi::decode(v)).collect())
+    Ok(values
+        .unwrap_or_default()
+        .iter()
+        .filter_map(|v| crate::abi::decode(v))
+        .collect())
 }

@@ -28,13 +28,20 @@ pub struct Cgroups {
 impl Cgroups {
     /// The tree mounted at `path`; `None` when it cannot be opened.
     pub fn open(path: &Path) -> Option<Cgroups> {
-        Some(Cgroups { root: File::open(path).ok()?, path: path.to_owned() })
+        Some(Cgroups {
+            root: File::open(path).ok()?,
+            path: path.to_owned(),
+        })
     }
 
     /// The path within the tree, `/` for its root. `None`: the cgroup is gone, or the right to
     /// open by handle (CAP_DAC_READ_SEARCH) is missing. Does not block: kernfs has no disk.
     pub fn path(&self, id: u64) -> Option<String> {
-        let mut handle = Handle { bytes: 8, kind: FILEID_KERNFS, id: id.to_ne_bytes() };
+        let mut handle = Handle {
+            bytes: 8,
+            kind: FILEID_KERNFS,
+            id: id.to_ne_bytes(),
+        };
         // SAFETY: `handle` is laid out as struct file_handle with `bytes` bytes behind it and
         // outlives the call; the descriptor is ours when it is not negative.
         let directory = unsafe {
@@ -52,7 +59,11 @@ impl Cgroups {
         // The kernel says so when the directory was removed while somebody still holds it.
         let full = full.strip_suffix(" (deleted)").unwrap_or(full);
         let within = full.strip_prefix(self.path.to_str()?)?;
-        Some(if within.is_empty() { "/".to_owned() } else { within.to_owned() })
+        Some(if within.is_empty() {
+            "/".to_owned()
+        } else {
+            within.to_owned()
+        })
     }
 }
 

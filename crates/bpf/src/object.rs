@@ -36,9 +36,9 @@ pub struct Limits {
 
 /// Which object the programs of this build come from (FNV-1a): another number, other programs.
 pub(crate) fn build() -> u64 {
-    OBJECT
-        .iter()
-        .fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x100_0000_01b3))
+    OBJECT.iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
+        (hash ^ u64::from(*byte)).wrapping_mul(0x100_0000_01b3)
+    })
 }
 
 /// The names of all maps that are pinned, which is all but the constants.
@@ -85,8 +85,9 @@ pub(crate) fn make_maps(support: &Support, limits: Limits, directory: &Path) -> 
         });
         sized.map_err(|e| Error::kernel("size a map", errno(&e)))?;
     }
-    let mut loaded =
-        object.load().map_err(|e| Error::kernel("create BPF maps", errno(&e)))?;
+    let mut loaded = object
+        .load()
+        .map_err(|e| Error::kernel("create BPF maps", errno(&e)))?;
     for mut map in loaded.maps_mut() {
         let name = map.name().to_string_lossy().into_owned();
         if MAPS.contains(&name.as_str()) {
@@ -159,7 +160,12 @@ pub(crate) fn attach(
     for hook in hooks {
         match attach_one(&object, hook, root.as_ref()) {
             Ok(link) => links.push((hook, link)),
-            Err(reason) => return Ok(Err(Refused { hook: *hook, reason })),
+            Err(reason) => {
+                return Ok(Err(Refused {
+                    hook: *hook,
+                    reason,
+                }))
+            }
         }
     }
     if !pinned {
@@ -173,7 +179,10 @@ pub(crate) fn attach(
                     directory.join(link_name(constants.generation, hook.program)),
                 );
             }
-            return Ok(Err(Refused { hook: *links[index].0, reason: errno(&error) }));
+            return Ok(Err(Refused {
+                hook: *links[index].0,
+                reason: errno(&error),
+            }));
         }
     }
     for (_, link) in &mut links {
@@ -225,7 +234,9 @@ fn set_constants(object: &mut OpenObject, constants: Constants) {
         if !map.name().to_string_lossy().ends_with(".rodata") {
             continue;
         }
-        let Some(bytes) = map.initial_value_mut() else { continue };
+        let Some(bytes) = map.initial_value_mut() else {
+            continue;
+        };
         let generation = std::mem::offset_of!(rodata, generation);
         bytes[generation..generation + 4].copy_from_slice(&constants.generation.to_ne_bytes());
         bytes[std::mem::offset_of!(rodata, counts_written)] = constants.counts_written.into();
@@ -244,11 +255,17 @@ fn culprit(
     if hooks.len() > 1 {
         for hook in hooks {
             if let Err(reason) = load(std::slice::from_ref(hook), constants, directory)? {
-                return Ok(Refused { hook: *hook, reason });
+                return Ok(Refused {
+                    hook: *hook,
+                    reason,
+                });
             }
         }
     }
-    Ok(Refused { hook: hooks[0], reason })
+    Ok(Refused {
+        hook: hooks[0],
+        reason,
+    })
 }
 
 fn attach_one(
@@ -283,10 +300,15 @@ impl Seeder {
             kind: Kind::Iterator,
             purpose: "sockets older than the counters",
         };
-        let constants =
-            Constants { generation: 0, counts_written: false, only_upper_protocols: false };
+        let constants = Constants {
+            generation: 0,
+            counts_written: false,
+            only_upper_protocols: false,
+        };
         let object = load(&[SEED], constants, directory).map_err(io::Error::other)??;
-        Ok(Seeder { link: attach_one(&object, &SEED, None)? })
+        Ok(Seeder {
+            link: attach_one(&object, &SEED, None)?,
+        })
     }
 
     /// One pass over all open files of all tasks: 8 ms for 20,000 sockets.
@@ -319,7 +341,10 @@ pub(crate) fn missed_events(program: impl AsFd) -> io::Result<u64> {
 /// A map by its pin, if its entries have the sizes this build knows. Reusing a map with other
 /// sizes succeeds silently in libbpf and corrupts silently in us.
 pub(crate) fn open_map(directory: &Path, name: &str, sizes: (u32, u32)) -> Result<MapHandle> {
-    let layout = |found: String| Error::Layout { directory: directory.to_owned(), found };
+    let layout = |found: String| Error::Layout {
+        directory: directory.to_owned(),
+        found,
+    };
     let map = MapHandle::from_pinned_path(directory.join(name)).map_err(|e| {
         let error = errno(&e);
         match error.kind() {

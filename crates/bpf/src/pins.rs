@@ -68,7 +68,10 @@ impl Maps {
             losses: open("losses", (4, 8))?,
             hints: open("hints", (0, 0))?,
         };
-        open("peers", (4, size(size_of::<crate::skeleton::types::peer>())))?;
+        open(
+            "peers",
+            (4, size(size_of::<crate::skeleton::types::peer>())),
+        )?;
         open("overflowed", (4, 4))?;
         let causes = maps.losses.max_entries() as usize;
         if causes != LOSS_CAUSES.len() {
@@ -86,8 +89,14 @@ impl Maps {
         if (found.magic, found.abi_version) == (ABI_MAGIC, ABI_VERSION) {
             return Ok(found);
         }
-        let found = format!("schema record {:#x} version {}", found.magic, found.abi_version);
-        Err(Error::Layout { directory: directory.to_owned(), found })
+        let found = format!(
+            "schema record {:#x} version {}",
+            found.magic, found.abi_version
+        );
+        Err(Error::Layout {
+            directory: directory.to_owned(),
+            found,
+        })
     }
 }
 
@@ -117,12 +126,18 @@ impl PinDirectory {
         make(root)?;
         let lock = File::open(root).map_err(|e| Error::kernel("open the pin directory", e))?;
         match lock.try_lock() {
-            Ok(()) => Ok(PinDirectory { root: root.to_owned(), _lock: lock }),
+            Ok(()) => Ok(PinDirectory {
+                root: root.to_owned(),
+                _lock: lock,
+            }),
             Err(fs::TryLockError::WouldBlock) => {
                 let left = MapHandle::from_pinned_path(current(root).join("handover")).ok();
                 let left = left.and_then(|map| lookup::<handover>(&map, &ONLY).ok().flatten());
                 let pid = left.map(|h| h.agent).filter(|pid| *pid != 0);
-                Err(Error::Busy { directory: root.to_owned(), pid })
+                Err(Error::Busy {
+                    directory: root.to_owned(),
+                    pid,
+                })
             }
             Err(fs::TryLockError::Error(e)) => Err(Error::kernel("lock the pin directory", e)),
         }
@@ -143,7 +158,10 @@ impl PinDirectory {
             let other = self.root.join(&name);
             if other != ours && name.starts_with('v') {
                 let found = format!("they are of layout {name}, this agent knows v{ABI_VERSION}");
-                return Err(Error::Layout { directory: self.root.clone(), found });
+                return Err(Error::Layout {
+                    directory: self.root.clone(),
+                    found,
+                });
             }
         }
         Ok(ours.exists())
@@ -187,8 +205,12 @@ impl PinDirectory {
     /// The pinned links of one generation: program names, in no order.
     pub(crate) fn links(&self) -> Result<Vec<(u32, String)>> {
         let names = names(&self.current())?;
-        let parsed = names.iter().filter_map(|name| object::parse_link_name(name));
-        Ok(parsed.map(|(generation, program)| (generation, program.to_owned())).collect())
+        let parsed = names
+            .iter()
+            .filter_map(|name| object::parse_link_name(name));
+        Ok(parsed
+            .map(|(generation, program)| (generation, program.to_owned()))
+            .collect())
     }
 }
 
@@ -210,7 +232,13 @@ fn names(directory: &Path) -> Result<Vec<String>> {
     let failed = |e| Error::kernel(format!("read {}", directory.display()), e);
     let mut names = Vec::new();
     for entry in fs::read_dir(directory).map_err(failed)? {
-        names.push(entry.map_err(failed)?.file_name().to_string_lossy().into_owned());
+        names.push(
+            entry
+                .map_err(failed)?
+                .file_name()
+                .to_string_lossy()
+                .into_owned(),
+        );
     }
     Ok(names)
 }
@@ -226,7 +254,9 @@ fn remove(path: &Path) -> Result<()> {
 
 /// Whether the directory, or the nearest one above it that exists, is on a BPF file system.
 fn on_bpffs(path: &Path) -> bool {
-    let Some(existing) = path.ancestors().find(|p| p.exists()) else { return false };
+    let Some(existing) = path.ancestors().find(|p| p.exists()) else {
+        return false;
+    };
     let Ok(name) = std::ffi::CString::new(existing.as_os_str().as_encoded_bytes()) else {
         return false;
     };

@@ -58,7 +58,9 @@ impl Hook {
     /// are counted by sequence numbers, and what is not a count is looked up again.
     pub fn heals(&self) -> bool {
         let lost_for_good = ["call_", "udp_skb_", "inet_", "no_page_", "tls_", "mptcp_"];
-        !lost_for_good.iter().any(|prefix| self.program.starts_with(prefix))
+        !lost_for_good
+            .iter()
+            .any(|prefix| self.program.starts_with(prefix))
     }
 }
 
@@ -115,7 +117,11 @@ fn plan(support: &Support, set: HookSet) -> Plan {
             optional.extend(splices(support));
         }
         HookSet::Kprobe => {
-            required.extend(if support.perf_links { ENTRIES } else { ENTRIES_BTF });
+            required.extend(if support.perf_links {
+                ENTRIES
+            } else {
+                ENTRIES_BTF
+            });
             optional.push(SOCKET_RELEASE);
             optional.extend(inet_calls(support));
             optional.extend(splices(support));
@@ -141,23 +147,58 @@ const fn hook(
     kind: Kind,
     purpose: &'static str,
 ) -> Hook {
-    Hook { program, target, kind, purpose }
+    Hook {
+        program,
+        target,
+        kind,
+        purpose,
+    }
 }
 
 fn life_cycle(support: &Support) -> Vec<Hook> {
     // Before 5.15 only BTF attachments can be pinned, and what cannot stops with the agent.
     let (kind, names) = if support.perf_links {
-        (Kind::Tracepoint, ["process_exit", "process_exec", "tcp_state", "tcp_destroy", "tcp_rx"])
+        (
+            Kind::Tracepoint,
+            [
+                "process_exit",
+                "process_exec",
+                "tcp_state",
+                "tcp_destroy",
+                "tcp_rx",
+            ],
+        )
     } else {
         (
             Kind::RawTracepoint,
-            ["process_exit_btf", "process_exec_btf", "tcp_state_btf", "tcp_destroy_btf", "tcp_rx_btf"],
+            [
+                "process_exit_btf",
+                "process_exec_btf",
+                "tcp_state_btf",
+                "tcp_destroy_btf",
+                "tcp_rx_btf",
+            ],
         )
     };
     vec![
-        hook(names[0], "sched:sched_process_exit", kind, "end of processes"),
-        hook(names[1], "sched:sched_process_exec", kind, "names after exec"),
-        hook(names[2], "sock:inet_sock_set_state", kind, "TCP connections"),
+        hook(
+            names[0],
+            "sched:sched_process_exit",
+            kind,
+            "end of processes",
+        ),
+        hook(
+            names[1],
+            "sched:sched_process_exec",
+            kind,
+            "names after exec",
+        ),
+        hook(
+            names[2],
+            "sock:inet_sock_set_state",
+            kind,
+            "TCP connections",
+        ),
         hook(names[3], "tcp:tcp_destroy_sock", kind, "end of TCP sockets"),
         hook(names[4], "tcp:tcp_rcv_space_adjust", kind, "TCP receive"),
     ]
@@ -173,19 +214,53 @@ fn rename(support: &Support) -> Hook {
 }
 
 const CALLS: [Hook; 2] = [
-    hook("call_tx", "sock:sock_send_length", Kind::Tracepoint, "TCP and UDP send"),
-    hook("call_rx", "sock:sock_recv_length", Kind::Tracepoint, "UDP, MPTCP and kTLS receive"),
+    hook(
+        "call_tx",
+        "sock:sock_send_length",
+        Kind::Tracepoint,
+        "TCP and UDP send",
+    ),
+    hook(
+        "call_rx",
+        "sock:sock_recv_length",
+        Kind::Tracepoint,
+        "UDP, MPTCP and kTLS receive",
+    ),
 ];
 
-const SOCKET_RELEASE: Hook =
-    hook("socket_release", "sock_release", Kind::Cgroup, "end of UDP sockets");
+const SOCKET_RELEASE: Hook = hook(
+    "socket_release",
+    "sock_release",
+    Kind::Cgroup,
+    "end of UDP sockets",
+);
 
 const UDP_PEERS: [Hook; 5] = [
     SOCKET_RELEASE,
-    hook("udp_tx4", "sendmsg4", Kind::Cgroup, "peers of unconnected UDP"),
-    hook("udp_tx6", "sendmsg6", Kind::Cgroup, "peers of unconnected UDP"),
-    hook("udp_rx4", "recvmsg4", Kind::Cgroup, "peers of unconnected UDP"),
-    hook("udp_rx6", "recvmsg6", Kind::Cgroup, "peers of unconnected UDP"),
+    hook(
+        "udp_tx4",
+        "sendmsg4",
+        Kind::Cgroup,
+        "peers of unconnected UDP",
+    ),
+    hook(
+        "udp_tx6",
+        "sendmsg6",
+        Kind::Cgroup,
+        "peers of unconnected UDP",
+    ),
+    hook(
+        "udp_rx4",
+        "recvmsg4",
+        Kind::Cgroup,
+        "peers of unconnected UDP",
+    ),
+    hook(
+        "udp_rx6",
+        "recvmsg6",
+        Kind::Cgroup,
+        "peers of unconnected UDP",
+    ),
 ];
 
 const ENTRIES: [Hook; 4] = [
@@ -199,7 +274,12 @@ const ENTRIES_BTF: [Hook; 4] = [
     hook("tcp_tx_btf", "tcp_push", Kind::Fentry, "TCP send"),
     hook("udp_skb_tx4_btf", "ip_send_skb", Kind::Fentry, "UDP send"),
     hook("udp_skb_tx6_btf", "ip6_send_skb", Kind::Fentry, "UDP send"),
-    hook("udp_skb_rx_btf", "skb_consume_udp", Kind::Fentry, "UDP receive"),
+    hook(
+        "udp_skb_rx_btf",
+        "skb_consume_udp",
+        Kind::Fentry,
+        "UDP receive",
+    ),
 ];
 
 fn inet_calls(support: &Support) -> Vec<Hook> {
@@ -209,20 +289,49 @@ fn inet_calls(support: &Support) -> Vec<Hook> {
     ];
     if support.ipv6_calls {
         hooks.push(hook("inet_tx6", "inet6_sendmsg", Kind::Fexit, "send calls"));
-        hooks.push(hook("inet_rx6", "inet6_recvmsg", Kind::Fexit, "receive calls"));
+        hooks.push(hook(
+            "inet_rx6",
+            "inet6_recvmsg",
+            Kind::Fexit,
+            "receive calls",
+        ));
     }
     if support.sendpage {
-        hooks.push(hook("inet_page_tx", "inet_sendpage", Kind::Fexit, "sendfile and splice"));
-        hooks.push(hook("no_page_tx", "sock_no_sendpage", Kind::Fexit, "sendfile and splice"));
+        hooks.push(hook(
+            "inet_page_tx",
+            "inet_sendpage",
+            Kind::Fexit,
+            "sendfile and splice",
+        ));
+        hooks.push(hook(
+            "no_page_tx",
+            "sock_no_sendpage",
+            Kind::Fexit,
+            "sendfile and splice",
+        ));
     }
     hooks
 }
 
 fn splices(support: &Support) -> Vec<Hook> {
-    let tls = hook("tls_splice_rx", "tls_sw_splice_read", Kind::Fexit, "splice from kTLS");
-    let mptcp = hook("mptcp_splice_rx", "mptcp_splice_read", Kind::Fexit, "splice from MPTCP");
+    let tls = hook(
+        "tls_splice_rx",
+        "tls_sw_splice_read",
+        Kind::Fexit,
+        "splice from kTLS",
+    );
+    let mptcp = hook(
+        "mptcp_splice_rx",
+        "mptcp_splice_read",
+        Kind::Fexit,
+        "splice from MPTCP",
+    );
     let known = [(support.tls_splice, tls), (support.mptcp_splice, mptcp)];
-    known.into_iter().filter(|(there, _)| *there).map(|(_, hook)| hook).collect()
+    known
+        .into_iter()
+        .filter(|(there, _)| *there)
+        .map(|(_, hook)| hook)
+        .collect()
 }
 
 /// Every hook that some kernel has, to give names to what is pinned.
@@ -250,8 +359,13 @@ pub(crate) fn known() -> Vec<Hook> {
 
 /// What each kind of kernel needs of a set: with perf links, and without.
 pub(crate) fn known_sets(set: HookSet) -> Vec<Vec<Hook>> {
-    let kernel = |perf_links| Support { perf_links, ..Support::default() };
-    [true, false].map(|perf_links| plan(&kernel(perf_links), set).required).into()
+    let kernel = |perf_links| Support {
+        perf_links,
+        ..Support::default()
+    };
+    [true, false]
+        .map(|perf_links| plan(&kernel(perf_links), set).required)
+        .into()
 }
 
 /// One hook of a set that stands for it when only finding out what the kernel allows.

@@ -23,8 +23,16 @@ fn sets_are_tried_from_the_cheapest_on_and_only_where_they_are_complete() {
     use HookSet::*;
     let cases: [(&str, Support, Vec<HookSet>); 4] = [
         ("6.12", kernel(|_| ()), vec![Tracepoint, Kprobe, Fexit]),
-        ("6.3: sendfile goes past the tracepoint", kernel(|k| k.sendpage = true), vec![Kprobe, Fexit]),
-        ("6.1: no such tracepoint", kernel(|k| k.call_tracepoints = false), vec![Kprobe, Fexit]),
+        (
+            "6.3: sendfile goes past the tracepoint",
+            kernel(|k| k.sendpage = true),
+            vec![Kprobe, Fexit],
+        ),
+        (
+            "6.1: no such tracepoint",
+            kernel(|k| k.call_tracepoints = false),
+            vec![Kprobe, Fexit],
+        ),
         (
             "5.10 without the trampoline fix",
             kernel(|k| {
@@ -62,7 +70,11 @@ fn rename_is_heard_where_the_record_does_not_name_the_thread() {
     ] {
         for plan in plans(&kernel(change), None) {
             let planned = |hook: &&Hook| hook.target == "task:task_rename";
-            let hook = plan.optional.iter().find(planned).expect("every set has the hook");
+            let hook = plan
+                .optional
+                .iter()
+                .find(planned)
+                .expect("every set has the hook");
             assert_eq!(hook.program, program, "{}", plan.set);
         }
     }
@@ -86,8 +98,12 @@ fn no_program_is_planned_twice() {
         k.mptcp_splice = true;
     });
     for plan in plans(&all, None) {
-        let mut names: Vec<_> =
-            plan.required.iter().chain(&plan.optional).map(|h| h.program).collect();
+        let mut names: Vec<_> = plan
+            .required
+            .iter()
+            .chain(&plan.optional)
+            .map(|h| h.program)
+            .collect();
         let planned = names.len();
         names.sort_unstable();
         names.dedup();

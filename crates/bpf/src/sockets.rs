@@ -85,7 +85,11 @@ mod tests {
     fn only_sockets_with_a_peer_are_connections() {
         const LISTEN: u8 = 10;
         const CLOSED: u8 = 7;
-        let owner = process_key { tgid: 5, start: 1, zero: 0 };
+        let owner = process_key {
+            tgid: 5,
+            start: 1,
+            zero: 0,
+        };
         let socket = |protocol, state, flags| socket_state {
             owner,
             protocol,
@@ -101,12 +105,20 @@ mod tests {
             ("connected UDP", socket(17, TCP_ESTABLISHED, 0), (0, 1)),
             ("bound UDP, never used", socket(17, CLOSED, 0), (0, 0)),
             ("bound UDP, used", socket(17, CLOSED, SOCKET_USED), (0, 1)),
-            ("raw", socket(17, CLOSED, SOCKET_IGNORED | SOCKET_USED), (0, 0)),
+            (
+                "raw",
+                socket(17, CLOSED, SOCKET_IGNORED | SOCKET_USED),
+                (0, 0),
+            ),
         ];
         for (name, socket, (tcp, udp)) in cases {
             let mut census = Census::default();
             census.add(&socket);
-            let found = census.by_process.get(&owner.into()).copied().unwrap_or_default();
+            let found = census
+                .by_process
+                .get(&owner.into())
+                .copied()
+                .unwrap_or_default();
             assert_eq!(found, Connections { tcp, udp }, "{name}");
         }
     }

@@ -27,7 +27,7 @@ pub struct Support {
     pub safe_allocation: bool,
     /// Fexit trampolines keep a sleeping function's image alive (5.12 and its backports).
     pub trampoline_images: bool,
-    /// kTLS and MPTCP splice functions that BTF knows.
+    /// kTLS and MPTCP splice functions are there now; kTLS may be a module.
     pub tls_splice: bool,
     /// See `tls_splice`.
     pub mptcp_splice: bool,
@@ -42,6 +42,7 @@ pub struct Support {
 }
 
 const BTF: &str = "/sys/kernel/btf/vmlinux";
+const TLS_BTF: &str = "/sys/kernel/btf/tls";
 
 impl Support {
     /// Looks. Takes some ten milliseconds: BTF is five megabytes.
@@ -56,7 +57,8 @@ impl Support {
         let function = |name: &str| btf.type_by_name::<Func<'_>>(name).is_some();
         let structure = |name: &str| btf.type_by_name::<Struct<'_>>(name).is_some();
         let tracepoint = |name: &str| {
-            btf.type_by_name::<Typedef<'_>>(&format!("btf_trace_{name}")).is_some()
+            btf.type_by_name::<Typedef<'_>>(&format!("btf_trace_{name}"))
+                .is_some()
         };
         Ok(Support {
             call_tracepoints: tracepoint("sock_send_length") && tracepoint("sock_recv_length"),
@@ -65,7 +67,8 @@ impl Support {
             rename_names_thread: has_member(&btf, "trace_event_raw_task_rename", "pid"),
             safe_allocation: structure("bpf_mem_alloc"),
             trampoline_images: structure("bpf_tramp_image"),
-            tls_splice: function("tls_sw_splice_read"),
+            // Modules have type information of their own.
+            tls_splice: function("tls_sw_splice_read") || Path::new(TLS_BTF).exists(),
             mptcp_splice: function("mptcp_splice_read"),
             ipv6_calls: function("inet6_sendmsg"),
             cgroup_root: cgroup_root(),

@@ -126,7 +126,9 @@ pub struct Probe {
 
 impl fmt::Debug for Probe {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Probe").field("pins", &self.pins).finish_non_exhaustive()
+        f.debug_struct("Probe")
+            .field("pins", &self.pins)
+            .finish_non_exhaustive()
     }
 }
 
@@ -236,7 +238,12 @@ impl Probe {
     /// When the kernel refuses.
     pub fn hand_over(&self, seq: u64, time: u64) -> Result<()> {
         let restarts = self.handover.restarts;
-        let entry = handover { seq, seq_time: time, restarts, agent: std::process::id() };
+        let entry = handover {
+            seq,
+            seq_time: time,
+            restarts,
+            agent: std::process::id(),
+        };
         store(&self.maps.handover, &entry)
     }
 
@@ -246,7 +253,10 @@ impl Probe {
     /// # Errors
     /// When the kernel refuses; the next reading then has it all.
     pub fn read(&mut self, with_connections: bool) -> Result<Reading> {
-        let mut reading = Reading { losses: self.losses()?, ..Reading::default() };
+        let mut reading = Reading {
+            losses: self.losses()?,
+            ..Reading::default()
+        };
         // Marks first, counters second: what is marked as ended has its last bytes counted.
         self.hints_into(&mut reading)?;
         let (keys, mut sums) = (&mut self.keys, HashMap::<ProcessId, Traffic>::new());
@@ -296,7 +306,11 @@ impl Probe {
             return Ok(());
         }
         let all: HashSet<ProcessId> = ended.iter().copied().collect();
-        for key in self.keys.iter().filter(|key| all.contains(&ProcessId::from(**key))) {
+        for key in self
+            .keys
+            .iter()
+            .filter(|key| all.contains(&ProcessId::from(**key)))
+        {
             delete(&self.maps.traffic, encode(key))?;
         }
         for id in ended {
@@ -309,13 +323,17 @@ impl Probe {
     fn losses(&self) -> Result<Losses> {
         let mut losses = Losses::default();
         for (cause, count) in losses.counts.iter_mut().enumerate() {
-            *count = lookup_all_cpus::<u64>(&self.maps.losses, cause as u32)?.iter().sum();
+            *count = lookup_all_cpus::<u64>(&self.maps.losses, cause as u32)?
+                .iter()
+                .sum();
         }
         Ok(losses)
     }
 
     fn hints_into(&mut self, reading: &mut Reading) -> Result<()> {
-        self.ring.consume().map_err(|e| Error::kernel("read the hint ring", errno(&e)))?;
+        self.ring
+            .consume()
+            .map_err(|e| Error::kernel("read the hint ring", errno(&e)))?;
         let mut hinted =
             std::mem::take(&mut *self.hints.lock().unwrap_or_else(PoisonError::into_inner));
         let lost = reading.losses.counts[4];
@@ -387,7 +405,10 @@ fn return_memory() {
 
 /// The boot clock, which the programs use too: ns since boot, suspended time included.
 pub fn boot_now() -> u64 {
-    let mut now = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    let mut now = libc::timespec {
+        tv_sec: 0,
+        tv_nsec: 0,
+    };
     // SAFETY: the timespec outlives the call; CLOCK_BOOTTIME exists since 2.6.39.
     unsafe { libc::clock_gettime(libc::CLOCK_BOOTTIME, &mut now) };
     now.tv_sec as u64 * 1_000_000_000 + now.tv_nsec as u64

@@ -31,7 +31,10 @@ impl Pins {
         Options {
             directory: self.0.clone(),
             hooks: None,
-            limits: MapLimits { processes: 4096, connections: 4096 },
+            limits: MapLimits {
+                processes: 4096,
+                connections: 4096,
+            },
             fresh: false,
         }
     }
@@ -60,7 +63,10 @@ fn pins(name: &str) -> Option<Pins> {
 }
 
 fn mine(reading: &Reading) -> Traffic {
-    let mine = reading.processes.iter().find(|(id, _)| id.pid == std::process::id());
+    let mine = reading
+        .processes
+        .iter()
+        .find(|(id, _)| id.pid == std::process::id());
     mine.map(|(_, traffic)| *traffic).unwrap_or_default()
 }
 
@@ -92,9 +98,21 @@ fn counts_survive_the_agent_and_are_exact() {
     let reading = probe.read(true).unwrap();
     let traffic = mine(&reading);
     let bytes = |flow: usize| traffic.flows[flow].bytes;
-    assert_eq!((bytes(LOOPBACK), bytes(LOOPBACK + TX)), (100_003, 100_003), "TCP over IPv4");
-    assert_eq!((bytes(LOOPBACK + V6), bytes(LOOPBACK + V6 + TX)), (70_001, 70_001), "over IPv6");
-    assert_eq!((bytes(LOOPBACK + UDP), bytes(LOOPBACK + UDP + TX)), (333, 333), "UDP");
+    assert_eq!(
+        (bytes(LOOPBACK), bytes(LOOPBACK + TX)),
+        (100_003, 100_003),
+        "TCP over IPv4"
+    );
+    assert_eq!(
+        (bytes(LOOPBACK + V6), bytes(LOOPBACK + V6 + TX)),
+        (70_001, 70_001),
+        "over IPv6"
+    );
+    assert_eq!(
+        (bytes(LOOPBACK + UDP), bytes(LOOPBACK + UDP + TX)),
+        (333, 333),
+        "UDP"
+    );
     assert!(reading.news.iter().any(|(id, process): &(_, Process)| {
         id.pid == std::process::id() && process.exit.is_none() && !process.args.is_empty()
     }));
@@ -115,7 +133,10 @@ fn counts_survive_the_agent_and_are_exact() {
     assert_eq!(ids(&probe), before, "taken over, not loaded again");
     assert_eq!(probe.handover().restarts, 1);
     let traffic = mine(&probe.read(false).unwrap());
-    assert_eq!(traffic.flows[LOOPBACK].bytes, 105_003, "counted while nobody looked");
+    assert_eq!(
+        traffic.flows[LOOPBACK].bytes, 105_003,
+        "counted while nobody looked"
+    );
 
     let start = std::time::Instant::now();
     probe.explore().unwrap();

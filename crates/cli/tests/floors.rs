@@ -7,7 +7,7 @@ use std::fs;
 use std::path::Path;
 use std::path::PathBuf;
 
-//// The crates and their floors, from the ground up.
+/// The crates and their floors, from the ground up.
 const HOUSES: [(&str, &[&str]); 3] = [
     (
         "bpf",

@@ -7,6 +7,7 @@
 mod network;
 mod stage;
 
+mod api;
 mod counting;
 mod faults;
 mod readme;

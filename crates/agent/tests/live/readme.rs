@@ -11,11 +11,18 @@ const README: &str = include_str!("../../../../README.md");
 
 /// The commands of the README's shell blocks that begin with a word.
 fn commands(first: &str) -> Vec<Vec<&'static str>> {
-    let blocks = README.split("```sh\n").skip(1).filter_map(|rest| rest.split("```").next());
+    let blocks = README
+        .split("```sh\n")
+        .skip(1)
+        .filter_map(|rest| rest.split("```").next());
     blocks
         .flat_map(str::lines)
         .map(|line| line.split(" # ").next().unwrap_or_default())
-        .map(|line| line.split_whitespace().map(|word| word.trim_matches('\'')).collect::<Vec<_>>())
+        .map(|line| {
+            line.split_whitespace()
+                .map(|word| word.trim_matches('\''))
+                .collect::<Vec<_>>()
+        })
         .filter(|words| words.first() == Some(&first))
         .collect()
 }
@@ -42,7 +49,10 @@ fn every_netmon_command_runs() {
 
 #[test]
 fn every_script_it_names_exists() {
-    let scripts: Vec<_> = README.split_whitespace().filter(|w| w.starts_with("scripts/")).collect();
+    let scripts: Vec<_> = README
+        .split_whitespace()
+        .filter(|w| w.starts_with("scripts/"))
+        .collect();
     assert!(scripts.len() >= 2);
     for script in scripts {
         let path = format!("{}/../../{script}", env!("CARGO_MANIFEST_DIR"));
@@ -54,7 +64,10 @@ fn every_script_it_names_exists() {
 fn screen(stage: &Stage) {
     let server = format!("netmon-live-{}", std::process::id());
     let tmux = |arguments: &[&str]| {
-        let output = Command::new("tmux").args(["-L", &server]).args(arguments).output();
+        let output = Command::new("tmux")
+            .args(["-L", &server])
+            .args(arguments)
+            .output();
         String::from_utf8_lossy(&output.expect("tmux").stdout).into_owned()
     };
     let wait_for = |word: &str| {
@@ -65,14 +78,27 @@ fn screen(stage: &Stage) {
             }
             std::thread::sleep(Duration::from_millis(100));
         }
-        panic!("no '{word}' on the screen:\n{}", tmux(&["capture-pane", "-p", "-t", "top"]));
+        panic!(
+            "no '{word}' on the screen:\n{}",
+            tmux(&["capture-pane", "-p", "-t", "top"])
+        );
     };
     let command = format!(
         "env LC_ALL=C.UTF-8 {} --socket {} top; echo ended=$?; sleep 20",
         binary("netmon").display(),
         stage.socket().display()
     );
-    tmux(&["new-session", "-d", "-s", "top", "-x", "100", "-y", "30", &command]);
+    tmux(&[
+        "new-session",
+        "-d",
+        "-s",
+        "top",
+        "-x",
+        "100",
+        "-y",
+        "30",
+        &command,
+    ]);
     wait_for("● LIVE");
     tmux(&["send-keys", "-t", "top", "q"]);
     wait_for("ended=0");

@@ -66,7 +66,11 @@ pub(super) fn make(pins: &PinDirectory, options: &Options) -> Result<Started> {
         .filter(|set| options.hooks.is_none_or(|asked| asked == *set))
         .filter_map(|set| {
             let reason = plan::missing(&support, set)?;
-            Some(Refusal { set, hook: String::new(), reason: reason.to_owned() })
+            Some(Refusal {
+                set,
+                hook: String::new(),
+                reason: reason.to_owned(),
+            })
         })
         .collect();
     for plan in plan::plans(&support, options.hooks) {
@@ -101,7 +105,10 @@ pub(super) fn make(pins: &PinDirectory, options: &Options) -> Result<Started> {
                     && plan.set == HookSet::Tracepoint
                 {
                     let doing = format!("attach to {}", refusal.hook.target);
-                    return Err(Error::NoRight { doing, source: refusal.reason });
+                    return Err(Error::NoRight {
+                        doing,
+                        source: refusal.reason,
+                    });
                 }
                 refused.push(Refusal {
                     set: plan.set,
@@ -112,8 +119,11 @@ pub(super) fn make(pins: &PinDirectory, options: &Options) -> Result<Started> {
             }
         }
         let left_out = attach_optional(&plan, constants, &support, &directory)?;
-        schema.sockets_released =
-            u32::from(!left_out.iter().any(|(hook, _)| hook.program == "socket_release"));
+        schema.sockets_released = u32::from(
+            !left_out
+                .iter()
+                .any(|(hook, _)| hook.program == "socket_release"),
+        );
         store(&maps.control, &schema)?;
         pins.publish(&directory)?;
         let mut programs = Programs::open(pins, plan.set, FIRST_GENERATION)?;
@@ -130,7 +140,9 @@ pub(super) fn make(pins: &PinDirectory, options: &Options) -> Result<Started> {
 const FIRST_GENERATION: u32 = 1;
 
 fn as_hook(refusal: &Refusal) -> Option<(Hook, String)> {
-    let hook = plan::known().into_iter().find(|hook| hook.target == refusal.hook)?;
+    let hook = plan::known()
+        .into_iter()
+        .find(|hook| hook.target == refusal.hook)?;
     Some((hook, refusal.reason.clone()))
 }
 
@@ -161,22 +173,28 @@ fn links_are_complete(pins: &PinDirectory, set: HookSet, generation: u32) -> Res
     let links = pins.links()?;
     let pinned = |program: &str| links.iter().any(|(g, p)| *g == generation && p == program);
     let known = plan::known_sets(set);
-    Ok(known.iter().any(|required| required.iter().all(|hook| pinned(hook.program))))
+    Ok(known
+        .iter()
+        .any(|required| required.iter().all(|hook| pinned(hook.program))))
 }
 
-fn replace(
-    pins: &PinDirectory,
-    maps: &Maps,
-    set: HookSet,
-    schema: &mut control,
-) -> Result<()> {
+fn replace(pins: &PinDirectory, maps: &Maps, set: HookSet, schema: &mut control) -> Result<()> {
     let directory = pins.current();
     let support = Support::find_out()?;
-    let generation = schema.active_generation.wrapping_add(1).max(FIRST_GENERATION);
+    let generation = schema
+        .active_generation
+        .wrapping_add(1)
+        .max(FIRST_GENERATION);
     let Some(plan) = plan::plans(&support, Some(set)).into_iter().next() else {
-        let reason = plan::missing(&support, set).unwrap_or("not possible").to_owned();
+        let reason = plan::missing(&support, set)
+            .unwrap_or("not possible")
+            .to_owned();
         return Err(Error::NoHookSet {
-            refused: vec![Refusal { set, hook: String::new(), reason }],
+            refused: vec![Refusal {
+                set,
+                hook: String::new(),
+                reason,
+            }],
         });
     };
     remove_links(pins, |g| g == generation)?;
@@ -231,7 +249,11 @@ fn attach_each(
     }) else {
         return Ok(Vec::new());
     };
-    let rest: Vec<Hook> = hooks.iter().copied().filter(|hook| *hook != refused.hook).collect();
+    let rest: Vec<Hook> = hooks
+        .iter()
+        .copied()
+        .filter(|hook| *hook != refused.hook)
+        .collect();
     let mut left_out = vec![(refused.hook, reason(&refused.reason))];
     left_out.extend(attach_each(&rest, constants, support, directory)?);
     Ok(left_out)
@@ -242,7 +264,11 @@ fn reason(error: &io::Error) -> String {
     match error.raw_os_error() {
         Some(code) => {
             let text = error.to_string();
-            let text = text.split(" (os error").next().unwrap_or_default().to_lowercase();
+            let text = text
+                .split(" (os error")
+                .next()
+                .unwrap_or_default()
+                .to_lowercase();
             format!("refused: {text} (errno {code})")
         }
         None => format!("refused: {error}"),
@@ -257,7 +283,9 @@ impl Programs {
         known.dedup_by_key(|hook| hook.program);
         let mut attached = Vec::new();
         for (_, program) in pins.links()?.into_iter().filter(|(g, _)| *g == generation) {
-            let Some(hook) = known.iter().find(|hook| hook.program == program) else { continue };
+            let Some(hook) = known.iter().find(|hook| hook.program == program) else {
+                continue;
+            };
             let path = pins.current().join(object::link_name(generation, &program));
             let failed = |e: libbpf_rs::Error| {
                 Error::kernel(format!("open {}", path.display()), crate::error::errno(&e))
@@ -267,10 +295,19 @@ impl Programs {
             link.disconnect();
             // Opening by id needs CAP_SYS_ADMIN; without it only the miss counts are unknown.
             let program = Program::fd_from_id(program_id).ok();
-            attached.push(Attached { hook: *hook, program_id, program });
+            attached.push(Attached {
+                hook: *hook,
+                program_id,
+                program,
+            });
         }
         attached.sort_by_key(|a| known.iter().position(|hook| *hook == a.hook));
-        Ok(Programs { set, generation, attached, refused: Vec::new() })
+        Ok(Programs {
+            set,
+            generation,
+            attached,
+            refused: Vec::new(),
+        })
     }
 
     pub(super) fn states(&self) -> Vec<HookState> {
@@ -290,7 +327,10 @@ impl Programs {
     }
 
     pub(super) fn missed_events(&self) -> u64 {
-        let lossy = self.attached.iter().filter(|attached| !attached.hook.heals());
+        let lossy = self
+            .attached
+            .iter()
+            .filter(|attached| !attached.hook.heals());
         lossy.filter_map(Attached::missed_events).sum()
     }
 
@@ -304,7 +344,12 @@ impl Programs {
             self.attached.iter().any(|a| a.hook.program == hook.program)
                 || self.refused.iter().any(|(h, _)| h.program == hook.program)
         };
-        let tried: Vec<Hook> = plan.optional.iter().copied().filter(|h| !there(h)).collect();
+        let tried: Vec<Hook> = plan
+            .optional
+            .iter()
+            .copied()
+            .filter(|h| !there(h))
+            .collect();
         let constants = Constants::of(&plan, self.generation);
         let mut refused = attach_each(&tried, constants, &support, &directory)?;
         refused.append(&mut self.refused);
@@ -313,12 +358,17 @@ impl Programs {
                 refused.extend(plan::sample(set).map(|hook| (hook, lack.to_owned())));
                 continue;
             }
-            let Some(hook) = plan::sample(set) else { continue };
+            let Some(hook) = plan::sample(set) else {
+                continue;
+            };
             if refused.iter().any(|(h, _)| h.program == hook.program) {
                 continue;
             }
             // Generation 0 is never in charge: attached for an instant, it counts nothing.
-            let idle = Constants { generation: 0, ..constants };
+            let idle = Constants {
+                generation: 0,
+                ..constants
+            };
             let outcome = object::attach(&[hook], idle, &support, &directory, false)?;
             let why = match outcome {
                 Err(refusal) => reason(&refusal.reason),
@@ -326,7 +376,10 @@ impl Programs {
             };
             refused.push((hook, why));
         }
-        *self = Programs { refused, ..Programs::open(pins, self.set, self.generation)? };
+        *self = Programs {
+            refused,
+            ..Programs::open(pins, self.set, self.generation)?
+        };
         Ok(())
     }
 }

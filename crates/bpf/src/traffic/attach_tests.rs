@@ -19,8 +19,13 @@ fn move_bytes(bytes: usize) {
 
 fn received(probe: &mut Probe) -> u64 {
     let reading = probe.read(false).unwrap();
-    let mine = reading.processes.iter().find(|(id, _)| id.pid == std::process::id());
-    mine.map_or(0, |(_, traffic)| traffic.flows.iter().step_by(2).map(|flow| flow.bytes).sum())
+    let mine = reading
+        .processes
+        .iter()
+        .find(|(id, _)| id.pid == std::process::id());
+    mine.map_or(0, |(_, traffic)| {
+        traffic.flows.iter().step_by(2).map(|flow| flow.bytes).sum()
+    })
 }
 
 #[test]
@@ -34,14 +39,21 @@ fn programs_of_another_build_are_replaced_and_nothing_counts_twice() {
     let options = Options {
         directory: root.clone().into(),
         hooks: None,
-        limits: Limits { processes: 1024, connections: 1024 },
+        limits: Limits {
+            processes: 1024,
+            connections: 1024,
+        },
         fresh: false,
     };
     let mut probe = Probe::start(&options).unwrap();
     move_bytes(1_000);
     let before = received(&mut probe);
     let ids = |probe: &Probe| -> Vec<_> {
-        probe.hooks().iter().filter_map(|state| state.program_id).collect()
+        probe
+            .hooks()
+            .iter()
+            .filter_map(|state| state.program_id)
+            .collect()
     };
     let old = ids(&probe);
     // As an agent of another build would have left it.
@@ -52,11 +64,23 @@ fn programs_of_another_build_are_replaced_and_nothing_counts_twice() {
     drop(probe);
 
     let mut probe = Probe::start(&options).unwrap();
-    assert!(ids(&probe).iter().all(|id| !old.contains(id)), "new programs");
+    assert!(
+        ids(&probe).iter().all(|id| !old.contains(id)),
+        "new programs"
+    );
     move_bytes(500);
     assert_eq!(received(&mut probe), before + 500);
-    let generations: Vec<u32> = probe.pins.links().unwrap().iter().map(|(g, _)| *g).collect();
-    assert!(generations.iter().all(|generation| *generation == 2), "{generations:?}");
+    let generations: Vec<u32> = probe
+        .pins
+        .links()
+        .unwrap()
+        .iter()
+        .map(|(g, _)| *g)
+        .collect();
+    assert!(
+        generations.iter().all(|generation| *generation == 2),
+        "{generations:?}"
+    );
 
     // A link that somebody removed is put back.
     std::fs::remove_file(directory.join(object::link_name(2, "tcp_rx"))).unwrap();

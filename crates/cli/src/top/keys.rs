@@ -110,10 +110,9 @@ fn on_view(key: &KeyEvent, screen: Screen) -> Option<Action> {
     if let Some(action) = views(code).or_else(|| time(key)).or_else(|| switches(code)) {
         return Some(action);
     }
-    let pane = screen.pane()?;
     motion(code)
         .map(Action::Move)
-        .or_else(|| sorting(code, pane))
+        .or_else(|| sorting(code, screen.pane()?))
 }
 
 fn views(code: KeyCode) -> Option<Action> {
@@ -204,6 +203,9 @@ fn pointed(mouse: &MouseEvent, model: &Model) -> Option<Action> {
             Some(by) if by < 0 => Action::Zoom(Zooming::Closer),
             Some(_) => Action::Zoom(Zooming::Wider),
         });
+    }
+    if plan.body.contains(x, y) {
+        return wheel.map(|by| Action::Move(Motion::Lines(by)));
     }
     let panel = plan
         .panels

@@ -10,12 +10,14 @@ pub mod notices;
 pub mod past;
 pub mod position;
 pub mod read;
+pub mod report;
 pub mod roster;
 pub mod scale;
 pub mod screen;
 pub mod settings;
 pub mod sort;
 pub mod steer;
+pub mod switch;
 pub mod tick;
 
 use std::time::Duration;
@@ -109,6 +111,8 @@ pub struct Model {
     pub link: Link,
     /// What the agent last said about itself.
     pub agent: Agent,
+    /// First line of the agent's report that is shown.
+    pub report_from: usize,
     /// Messages.
     pub notices: Notices,
     /// The time.
@@ -154,6 +158,7 @@ impl Model {
             settings: opening.settings,
             position: Position::Live,
             link: Link::Online,
+            report_from: 0,
             notices: Notices::default(),
             clock: opening.clock,
             socket: opening.socket,

@@ -368,3 +368,15 @@ fn a_reset_takes_all_choices_back() {
     assert_eq!((model.position, model.since()), (Position::Live, None));
     assert_eq!(pids(&model), pids(&fresh));
 }
+
+#[test]
+fn a_report_that_is_too_long_scrolls_to_its_end() {
+    let mut model = fixture::model(50, 12);
+    press(&mut model, "4G");
+    let end = model.report_from;
+    assert!(end > 0);
+    press(&mut model, "jk");
+    assert_eq!(model.report_from, end - 1);
+    press(&mut model, "g");
+    assert_eq!(model.report_from, 0);
+}

@@ -49,10 +49,7 @@ fn a_lost_agent_leaves_everything_usable() {
     press(&mut model, "L");
     model.apply(Action::Clock(fixture::clock(NOW + 9)));
     let columns = model.chart().unwrap().columns;
-    let missing = columns
-        .iter()
-        .rev()
-        .take_while(|c| **c == Column::Missing);
+    let missing = columns.iter().rev().take_while(|c| **c == Column::Missing);
     assert_eq!(missing.count(), 9);
 }
 
@@ -93,10 +90,7 @@ fn a_restarted_agent_leaves_a_hole_and_a_message() {
         let columns = model.chart().unwrap().columns;
         assert_eq!(columns[columns.len() - 2], Column::Start);
         assert_eq!(columns[columns.len() - 10], Column::Missing);
-        assert!(matches!(
-            columns[columns.len() - 11],
-            Column::Rates(_)
-        ));
+        assert!(matches!(columns[columns.len() - 11], Column::Rates(_)));
     }
 }
 

@@ -61,12 +61,18 @@ pub fn sort<'a>(lines: &mut [Line], sort: Sort, row: impl Fn(ProcessId) -> Optio
     };
     // Equal lines: the busier first, then by pid, so that the order never depends on chance.
     let tie = |line: &Line| (Reverse(line.rate), line.id);
-    lines.sort_by(|a, b| {
-        let order = rank(a).compare(rank(b), sort.direction);
+    // Finding a process is dearer than comparing two numbers: once per line, not per comparison.
+    let mut ranked: Vec<_> = lines.iter().map(|line| (rank(line), *line)).collect();
+    ranked.sort_by(|(a_rank, a), (b_rank, b)| {
+        let order = a_rank.compare(*b_rank, sort.direction);
         order.then_with(|| tie(a).cmp(&tie(b)))
     });
+    for (place, (_, line)) in lines.iter_mut().zip(ranked) {
+        *place = line;
+    }
 }
 
+#[derive(Clone, Copy)]
 enum Rank<'a> {
     Number(Option<u64>),
     Text(Option<&'a str>),

@@ -10,26 +10,19 @@ use super::moment::Moment;
 use super::moment::Zero;
 use super::past::Towards;
 use super::position::Position;
+use super::report;
 use super::screen::Pane;
 use super::screen::Popup;
 use super::screen::Screen;
 use super::screen::Step;
-use super::settings;
-use super::settings::Command;
-use super::settings::Idle;
-use super::settings::Mouse;
-use super::settings::Numbers;
-use super::settings::Scaling;
 use super::settings::Settings;
 use super::settings::Zoom;
 use super::sort::Sort;
 use super::sort::SortKey;
 use super::Change;
-use super::Effect;
 use super::Model;
 use crate::top::action::Action;
 use crate::top::action::Motion;
-use crate::top::action::Switch;
 use crate::top::action::Travel;
 use crate::top::action::Zooming;
 use crate::top::columns;
@@ -89,61 +82,6 @@ impl Model {
             _ => return Change::None,
         }
         Change::View
-    }
-
-    pub(super) fn switch(&mut self, switch: Switch) -> (Change, Effect) {
-        let settings = &mut self.settings;
-        match switch {
-            Switch::Idle => {
-                settings.idle = match settings.idle {
-                    Idle::Shown => Idle::Hidden,
-                    Idle::Hidden => Idle::Shown,
-                }
-            }
-            Switch::Loopback => {
-                settings.scope.loopback = settings::toggled(settings.scope.loopback);
-            }
-            Switch::Bits => settings.units = settings::other_unit(settings.units),
-            Switch::Base => settings.units = settings::other_base(settings.units),
-            Switch::Numbers => {
-                settings.numbers = match settings.numbers {
-                    Numbers::Rates => Numbers::Totals,
-                    Numbers::Totals => Numbers::Rates,
-                }
-            }
-            Switch::Span if self.screen == Screen::List(Pane::Exited) => {
-                settings.window = settings.window.next();
-            }
-            Switch::Span => settings.average = settings.average.next(),
-            Switch::Command => {
-                settings.command = match settings.command {
-                    Command::Name => Command::Line,
-                    Command::Line => Command::Name,
-                }
-            }
-            Switch::Scaling => {
-                settings.scaling = match settings.scaling {
-                    Scaling::Shared => Scaling::Own,
-                    Scaling::Own => Scaling::Shared,
-                }
-            }
-            Switch::Theme => {
-                settings.theme = settings.theme.next();
-                let text = format!("theme: {}", settings.theme.name());
-                self.tell(text);
-                return (Change::Paint, Effect::Nothing);
-            }
-            Switch::Mouse => {
-                let (mouse, text) = match settings.mouse {
-                    Mouse::Ours => (Mouse::Terminals, "mouse off: text can be selected"),
-                    Mouse::Terminals => (Mouse::Ours, "mouse on: hold Shift to select text"),
-                };
-                settings.mouse = mouse;
-                self.tell(text.to_owned());
-                return (Change::Paint, Effect::Mouse(mouse));
-            }
-        }
-        (Change::View, Effect::Nothing)
     }
 
     fn toggle(&mut self, popup: Popup) {
@@ -253,6 +191,9 @@ impl Model {
             Popup::SortMenu { choice } => {
                 let count = self.screen.pane().map_or(0, |pane| SortKey::of(pane).len());
                 *choice = moved(*choice, count);
+            }
+            Popup::None if self.screen == Screen::Agent => {
+                self.report_from = moved(self.report_from, report::scroll_steps(self));
             }
             Popup::None => return self.move_in_list(motion, lines),
         }

@@ -85,6 +85,7 @@ fn hints(model: &Model) -> &'static [&'static str] {
             "1 live",
             "2 exited",
             "5 chart",
+            "↑/↓ scroll",
             "R refresh",
             "? help",
             "q quit",
