@@ -43,7 +43,10 @@ struct Peer {
 
 fn main() -> ExitCode {
     let mut words = std::env::args_os().skip(1).peekable();
-    if words.peek().is_some_and(|word| word == selftest::PEER_COMMAND) {
+    if words
+        .peek()
+        .is_some_and(|word| word == selftest::PEER_COMMAND)
+    {
         return ExitCode::from(selftest::peer(&Peer::parse_from(words).args));
     }
     let Cli { global, command } = Cli::parse();
@@ -63,9 +66,7 @@ fn main() -> ExitCode {
         Command::Watch(args) => block_on(watch::run(&args, &global)),
         Command::Processes(args) => block_on(processes::run(*args, &global)),
         Command::Status(args) => block_on(status::run(&args, &global)),
-        Command::Selftest(args) => {
-            block_on(selftest::run(&args, &global))
-        }
+        Command::Selftest(args) => block_on(selftest::run(&args, &global)),
         Command::Completions(args) => block_on(manual::completions(&args)),
         Command::Man(args) => block_on(manual::man(&args)),
         Command::Version => block_on(manual::version(&global)),

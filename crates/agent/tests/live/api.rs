@@ -35,7 +35,11 @@ async fn health_and_reflection_know_the_service() {
     let stage = Stage::with_agent("reflection");
     let mut health = HealthClient::new(channel(&stage).await);
     let service = SERVICE.to_owned();
-    let answer = health.check(HealthCheckRequest { service }).await.unwrap().into_inner();
+    let answer = health
+        .check(HealthCheckRequest { service })
+        .await
+        .unwrap()
+        .into_inner();
     assert_eq!(answer.status(), ServingStatus::Serving);
 
     let mut reflection = ServerReflectionClient::new(channel(&stage).await);
@@ -43,12 +47,18 @@ async fn health_and_reflection_know_the_service() {
         host: String::new(),
         message_request: Some(MessageRequest::ListServices(String::new())),
     };
-    let answers = reflection.server_reflection_info(tokio_stream::once(question)).await.unwrap();
+    let answers = reflection
+        .server_reflection_info(tokio_stream::once(question))
+        .await
+        .unwrap();
     let answer = answers.into_inner().next().await.unwrap().unwrap();
     let Some(MessageResponse::ListServicesResponse(list)) = answer.message_response else {
         panic!("{answer:?}");
     };
-    assert!(list.service.iter().any(|found| found.name == SERVICE), "{list:?}");
+    assert!(
+        list.service.iter().any(|found| found.name == SERVICE),
+        "{list:?}"
+    );
 }
 
 #[tokio::test]
@@ -57,11 +67,23 @@ async fn a_stream_begins_with_a_snapshot_and_goes_on_with_one_update_per_tick() 
         return;
     }
     let stage = Stage::with_agent("stream");
-    let mut client = connect(&stage.socket(), Duration::from_secs(3)).await.unwrap();
-    let agent = client.get_agent(v1::GetAgentRequest {}).await.unwrap().into_inner();
-    assert_eq!((agent.hook_set.as_str(), agent.tick_ns), ("tracepoint", 1_000_000_000));
-    let mut stream =
-        client.watch_traffic(v1::WatchTrafficRequest::default()).await.unwrap().into_inner();
+    let mut client = connect(&stage.socket(), Duration::from_secs(3))
+        .await
+        .unwrap();
+    let agent = client
+        .get_agent(v1::GetAgentRequest {})
+        .await
+        .unwrap()
+        .into_inner();
+    assert_eq!(
+        (agent.hook_set.as_str(), agent.tick_ns),
+        ("tracepoint", 1_000_000_000)
+    );
+    let mut stream = client
+        .watch_traffic(v1::WatchTrafficRequest::default())
+        .await
+        .unwrap()
+        .into_inner();
     let mut seq = None;
     for _ in 0..3 {
         match stream.next().await.unwrap().unwrap().event.unwrap() {
@@ -79,8 +101,14 @@ async fn a_stream_begins_with_a_snapshot_and_goes_on_with_one_update_per_tick() 
         }
     }
     let names = vec!["[".to_owned()];
-    let filter = Some(v1::Filter { names, ..v1::Filter::default() });
-    let refused = client.list_processes(v1::ListProcessesRequest { filter }).await.unwrap_err();
+    let filter = Some(v1::Filter {
+        names,
+        ..v1::Filter::default()
+    });
+    let refused = client
+        .list_processes(v1::ListProcessesRequest { filter })
+        .await
+        .unwrap_err();
     assert_eq!(refused.code(), Code::InvalidArgument);
     assert!(refused.message().contains("'['"), "{refused}");
 }

@@ -193,3 +193,75 @@ fn an_agent_killed_in_the_middle_of_a_transfer_loses_nothing() {
     );
     assert!(rx > 9_000_011);
 }
+
+#[test]
+fn a_process_that_lived_for_a_millisecond_is_known_by_all_its_facts() {
+    if !ready() {
+        return;
+    }
+    let stage = Stage::with_agent("facts");
+    // A child that sends and is gone at once, and one that is killed.
+    let program = "
+import os, signal, socket
+server = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+server.bind(('127.0.0.1', 0))
+def child(end):
+    pid = os.fork()
+    if pid == 0:
+        socket.socket(socket.AF_INET, socket.SOCK_DGRAM).sendto(b'x' * 77, server.getsockname())
+        end()
+    os.waitpid(pid, 0)
+    return pid
+print(os.getpid(), child(lambda: os._exit(3)), child(lambda: os.kill(os.getpid(), signal.SIGKILL)))
+";
+    let mut command = std::process::Command::new("setpriv");
+    command.args([
+        "--reuid",
+        "nobody",
+        "--regid",
+        "nogroup",
+        "--clear-groups",
+        "/usr/bin/python3",
+    ]);
+    let output = command.args(["-c", program]).output().unwrap();
+    let pids: Vec<u32> = String::from_utf8_lossy(&output.stdout)
+        .split_whitespace()
+        .map(|pid| pid.parse().unwrap())
+        .collect();
+    let [parent, ended, killed] = pids[..] else {
+        panic!("{output:?}")
+    };
+    let row = stage.row(ended, "exited");
+    assert_eq!(row["tx_bytes_total"], 77);
+    assert_eq!(
+        (&row["ppid"], &row["name"]),
+        (&Value::from(parent), &Value::from("python3"))
+    );
+    assert_eq!(
+        (&row["user"], &row["uid"]),
+        (&Value::from("nobody"), &Value::from(65534))
+    );
+    assert_eq!(
+        (&row["exit_code"], &row["exit_signal"]),
+        (&Value::from(3), &Value::Null)
+    );
+    assert!(row["cgroup"].as_str().unwrap().starts_with('/'), "{row}");
+    let pid = ended.to_string();
+    let with_cmdline = [
+        "processes",
+        "-p",
+        &pid,
+        "--state",
+        "all",
+        "--cmdline",
+        "-f",
+        "json",
+    ];
+    let row = &stage.json(&with_cmdline)["rows"][0];
+    assert!(row["cmdline"].to_string().contains("SOCK_DGRAM"), "{row}");
+    let row = stage.row(killed, "exited");
+    assert_eq!(
+        (&row["exit_code"], &row["exit_signal"]),
+        (&Value::Null, &Value::from(9))
+    );
+}
