@@ -10,9 +10,9 @@ from guest import Failure
 
 # Where the kernels of the default list come from; each is in at least one of these.
 SECURITY_SUITES = ["bullseye-security", "bookworm-security"]
-SUITES = ["bookworm", "bookworm-backports", "trixie", "trixie-backports", "sid"]
+SUITES = ["bookworm", "bookworm-backports", "trixie", "trixie-backports", "sid", "experimental"]
 KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
-PACKAGE = re.compile(r"linux-(image|binary)-((\d+\.\d+)[0-9a-z.+-]*-cloud-amd64)$")
+PACKAGE = re.compile(r"linux-(image|binary|binary-unsigned)-((\d+\.\d+)\.\d[0-9a-z.+-]*-cloud-amd64)$")
 
 
 def natural(release):
@@ -42,7 +42,7 @@ class Archive:
                     print(f"apt: {line}", flush=True)
             stamp.touch()
         newest = {}
-        listed = self._run(["apt-cache", "--names-only", "search", "^linux-(image|binary)-[0-9]"])
+        listed = self._run(["apt-cache", "--names-only", "search", "^linux-(image|binary(-unsigned)?)-[0-9]"])
         for line in listed.stdout.splitlines():
             match = PACKAGE.match(line.split(" ", 1)[0])
             if match:
@@ -62,9 +62,12 @@ class Archive:
         partial = self.kernels / f"{release}.part"
         shutil.rmtree(partial, ignore_errors=True)
         partial.mkdir(parents=True)
-        # From 6.19 on the image package only pulls in the other two.
-        names = [f"linux-{part}-{release}" for part in ("image", "binary", "modules")]
-        there = [name for name in names if self._exists(name)]
+        # From 6.19 on the image package only pulls in a binary and the modules; the newest may
+        # have no signed binary yet.
+        image, signed, unsigned, modules = (
+            f"linux-{part}-{release}" for part in ("image", "binary", "binary-unsigned", "modules"))
+        binary = next((name for name in (signed, unsigned, image) if self._exists(name)), image)
+        there = [name for name in (binary, modules) if self._exists(name)]
         self._run(["apt-get", "-q", "download", *there], cwd=partial)
         for package in partial.glob("*.deb"):
             subprocess.run(["dpkg-deb", "-x", package, partial], check=True)
