@@ -2,13 +2,16 @@
 
 import fnmatch
 import json
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
 EXPECTED = Path(__file__).parent / "expected"
 # What a cell can be, best first.
-EXACT, IMPOSSIBLE, OFF, FAILED = "exact", "impossible", "off", "failed"
-WORST = [EXACT, IMPOSSIBLE, OFF, FAILED]
+# Missed: bytes are missing and the agent said itself that it lost events.
+EXACT, IMPOSSIBLE, MISSED, OFF, FAILED = "exact", "impossible", "missed", "off", "failed"
+WORST = [EXACT, IMPOSSIBLE, MISSED, OFF, FAILED]
+LOST = re.compile(r"the agent reports (\d+) lost events")
 
 
 @dataclass(frozen=True)
@@ -25,21 +28,23 @@ class Guest:
 
     def __init__(self, kernel, hooks, sections):
         self.kernel, self.hooks = kernel, hooks
-        self.impossible, self.runs = "", []
+        self.impossible, self.runs, self.lost = "", [], 0
         selftest = sections.get("selftest")
         if selftest is None or "{" not in selftest.text:
             self.impossible = refusal(sections)
             return
+        lost = LOST.search(selftest.text)
+        self.lost = int(lost.group(1)) if lost else 0
         document = json.JSONDecoder().raw_decode(selftest.text[selftest.text.index("{"):])[0]
-        self.runs = [run_of(case) for case in document["cases"]]
+        self.runs = [run_of(case, self.lost) for case in document["cases"]]
 
     def cell(self, case):
         """The runs of one case."""
         return [run for run in self.runs if run.case == case]
 
 
-def run_of(case):
-    """A case of the selftest's document."""
+def run_of(case, lost):
+    """A case of the selftest's document; `lost`: events that the agent missed all in all."""
     where = f"{case['path']} {case['family']}"
     if case["result"] == "exact":
         return Run(case["case"], where, EXACT)
@@ -48,7 +53,8 @@ def run_of(case):
     if case["result"] == "off":
         wrong = [f"{process['process']} {process['result']}" for process in case["processes"]
                  if process["result"] != "ok"]
-        return Run(case["case"], where, OFF, ", ".join(wrong))
+        words = ", ".join(wrong)
+        return Run(case["case"], where, MISSED if lost and "+" not in words else OFF, words)
     return Run(case["case"], where, FAILED, case["reason"] or "no reason given")
 
 

@@ -1,6 +1,6 @@
 """The matrix as text: one row per case, one column per kernel and hook set, notes below."""
 
-from guest.cells import EXACT, FAILED, IMPOSSIBLE, WORST, Expected
+from guest.cells import EXACT, FAILED, IMPOSSIBLE, MISSED, WORST, Expected
 
 LETTERS = {"tracepoint": "T", "kprobe": "K", "fexit": "F"}
 
@@ -27,7 +27,10 @@ def report(guests):
             notes.add(f"{guest.kernel} {guest.hooks}", guest.impossible, why)
     exact = sum(run.outcome == EXACT for guest in guests for run in guest.runs)
     total = sum(len(guest.runs) for guest in guests)
-    text += f"\n= exact   - not possible   . not run      T tracepoint   K kprobe   F fexit\n{notes}"
+    text += "".join(f"{guest.kernel} {guest.hooks}: the agent reports {guest.lost} lost events\n"
+                    for guest in guests if guest.lost)
+    text += ("\n= exact   - not possible   < missed, and reported as lost   . not run"
+             f"      T tracepoint   K kprobe   F fexit\n{notes}")
     return text + f"{exact} of {total} runs exact, {unexplained} cells unexplained\n", unexplained
 
 
@@ -56,7 +59,7 @@ def cell(guest, case, expected, notes):
         numbers.append(notes.add(f"{guest.kernel} {LETTERS[guest.hooks]} {case} ({run.where})",
                                  f"{run.outcome}: {run.words}", why))
     alone = all(run.outcome != EXACT for run in runs)
-    sign = {IMPOSSIBLE: "-" if alone else "=", FAILED: "fail"}.get(outcome, "off")
+    sign = {IMPOSSIBLE: "-" if alone else "=", MISSED: "<", FAILED: "fail"}.get(outcome, "off")
     return f"{sign}[{min(numbers)}]", min(faults, 1)
 
 

@@ -20,6 +20,7 @@ use crate::causes::report;
 use crate::clock::boot_now;
 use crate::ledger::Reading;
 use crate::process::is_alive;
+use crate::process::sees_all_processes;
 use crate::process::Describer;
 use crate::process::Facts;
 
@@ -54,6 +55,12 @@ pub struct Collector {
     vanished: Vec<ProcessId>,
     missing: HashSet<ProcessId>,
     live: Vec<ProcessId>,
+    /// /proc shows the processes that the kernel counts.
+    checks_living: bool,
+    /// Number and time of the tick that numbers are counted from.
+    first: (u64, u64),
+    /// To be told with the next reading.
+    hooks: Option<Vec<HookState>>,
 }
 
 /// How many processes are checked per tick for having gone without a mark.
@@ -72,12 +79,20 @@ impl Collector {
         viewers: Arc<AtomicU32>,
     ) -> Result<(Collector, Collected)> {
         let left = probe.handover();
+        let step = u64::try_from(tick.as_nanos()).unwrap_or(u64::MAX).max(1);
+        let now = boot_now();
+        // Ticks that nobody took while no agent ran have numbers too.
+        let missed = match left.seq {
+            0 => 0,
+            _ => now.saturating_sub(left.time) / step,
+        };
+        let hooks = Some(probe.hooks());
         let mut collector = Collector {
             probe,
             describer: Describer::new(),
             tick,
             seq: left.seq,
-            last: if left.seq == 0 { boot_now() } else { left.time },
+            last: left.time,
             viewers,
             ticks: 0,
             ended: Vec::new(),
@@ -85,7 +100,15 @@ impl Collector {
             vanished: Vec::new(),
             missing: HashSet::new(),
             live: Vec::new(),
+            checks_living: sees_all_processes(),
+            first: (left.seq + missed.max(1), now),
+            hooks,
         };
+        if !collector.checks_living {
+            tracing::warn!(
+                "in a pid or time namespace: ends of processes that were missed stay so"
+            );
+        }
         let collected = collector.collect()?;
         collector.ended = ended_in(&collected.reading);
         Ok((collector, collected))
@@ -104,6 +127,13 @@ impl Collector {
                 Ok(()) | Err(RecvTimeoutError::Disconnected) => break,
             }
             let late = boot_now().saturating_sub(next) > self.step() / 2;
+            if !explored {
+                explored = true;
+                if let Err(error) = self.probe.explore() {
+                    tracing::warn!(error = %report(&error), "cannot explore the hooks");
+                }
+                self.hooks = Some(self.probe.hooks());
+            }
             let mut collected = match self.collect() {
                 Ok(collected) => collected,
                 Err(error) => {
@@ -112,13 +142,6 @@ impl Collector {
                 }
             };
             collected.late = late;
-            if !explored {
-                explored = true;
-                if let Err(error) = self.probe.explore() {
-                    tracing::warn!(error = %report(&error), "cannot explore the hooks");
-                }
-                collected.hooks = Some(self.probe.hooks());
-            }
             if !self.hand_on(readings, collected) {
                 break;
             }
@@ -147,24 +170,26 @@ impl Collector {
 
     fn collect(&mut self) -> Result<Collected> {
         self.ticks += 1;
-        let ended = std::mem::take(&mut self.ended);
         let watched = self.viewers.load(Ordering::Relaxed) > 0;
         let read = self
             .probe
             .read(watched || self.ticks % UNWATCHED_CENSUS == 1)?;
-        // Read once more since they were told as ended: now nothing can come any more.
-        self.probe.forget(&ended)?;
-        let steps = (read.time.saturating_sub(self.last) + self.step() / 2) / self.step();
-        self.seq += steps.max(1);
-        self.last = read.time;
-        self.probe.hand_over(self.seq, self.last)?;
+        // What is told once is kept until it was delivered, whatever fails from here on.
         let describer = &mut self.describer;
         let news = read
             .news
             .iter()
             .map(|(id, process)| describer.facts(*id, process));
         self.untold.extend(news);
-        self.check_living(&read.processes.iter().map(|(id, _)| *id).collect::<Vec<_>>());
+        // Read once more since they were told as ended: now nothing can come any more.
+        self.probe.forget(&self.ended)?;
+        self.ended.clear();
+        self.seq = self.number(read.time);
+        self.last = read.time;
+        self.probe.hand_over(self.seq, self.last)?;
+        if self.checks_living {
+            self.check_living(&read.processes.iter().map(|(id, _)| *id).collect());
+        }
         Ok(Collected {
             reading: Reading {
                 seq: self.seq,
@@ -178,29 +203,34 @@ impl Collector {
                 connections: read.connections,
             },
             entries: read.entries,
-            hooks: (self.ticks == 1).then(|| self.probe.hooks()),
+            hooks: self.hooks.take(),
             late: false,
         })
     }
 
+    /// Ticks are numbered by the time they are due, so one that comes late skips no number. The
+    /// tenth of a step is for readings that take their time.
+    fn number(&self, time: u64) -> u64 {
+        let (seq, begin) = self.first;
+        let steps = (time.saturating_sub(begin) + self.step() / 10) / self.step();
+        (seq + steps).max(self.seq + 1)
+    }
+
     /// Some processes each tick: a mark of an exit can be missed, and a byte that comes after the
     /// mark makes an entry that nobody would ever end.
-    fn check_living(&mut self, counted: &[ProcessId]) {
+    fn check_living(&mut self, counted: &HashSet<ProcessId>) {
         if self.live.is_empty() {
-            self.live = counted.to_vec();
+            self.missing.retain(|id| counted.contains(id));
+            self.live = counted.iter().copied().collect();
         }
-        for id in self
-            .live
-            .split_off(self.live.len().saturating_sub(CHECKED_PER_TICK))
-        {
-            if is_alive(id) {
+        let rest = self.live.len().saturating_sub(CHECKED_PER_TICK);
+        for id in self.live.split_off(rest) {
+            if is_alive(id) || !counted.contains(&id) {
                 self.missing.remove(&id);
             } else if !self.missing.insert(id) {
                 // Missing twice, a round apart: the mark of a normal exit has come long since.
                 self.missing.remove(&id);
-                if counted.contains(&id) {
-                    self.vanished.push(id);
-                }
+                self.vanished.push(id);
             }
         }
     }

@@ -83,6 +83,11 @@ pub struct Frame {
 }
 
 impl Frame {
+    /// How much there is to tell.
+    pub fn changes(&self) -> usize {
+        self.rows.len() + self.news.len() + self.forgotten.len()
+    }
+
     /// Two successive stretches as one: bytes add up, totals and facts are the later ones. A
     /// process that was forgotten on the way keeps its bytes: whoever applies the frame takes the
     /// rows first.

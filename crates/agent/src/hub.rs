@@ -40,10 +40,23 @@ struct State {
 /// One viewer's place: at most one frame waits in it.
 #[derive(Debug)]
 pub struct Seat {
-    pending: Mutex<Option<Arc<Frame>>>,
+    pending: Mutex<Option<Turn>>,
     arrived: Notify,
     viewers: Arc<AtomicU32>,
 }
+
+/// What a viewer gets next.
+#[derive(Debug, Clone)]
+pub enum Turn {
+    /// A tick, or several merged.
+    Frame(Arc<Frame>),
+    /// Too much has happened to be told as changes: the state as a whole.
+    Behind,
+}
+
+/// Changes that one update may tell: stays below the 4 MiB that clients accept, and bounds what a
+/// viewer that does not read costs.
+const MOST_CHANGES: usize = 4096;
 
 /// The state at one tick, for a viewer that begins with it.
 #[derive(Debug)]
@@ -133,6 +146,14 @@ impl Hub {
         (state.snapshot(), seat)
     }
 
+    /// The state for a viewer that fell behind; its seat gets every frame after it, and none that
+    /// is in it.
+    pub fn resume(&self, seat: &Seat) -> Snapshot {
+        let state = self.state();
+        seat.pending().take();
+        state.snapshot()
+    }
+
     /// The state at the last tick.
     pub fn snapshot(&self) -> Snapshot {
         self.state().snapshot()
@@ -166,27 +187,32 @@ impl State {
 }
 
 impl Seat {
-    fn pending(&self) -> MutexGuard<'_, Option<Arc<Frame>>> {
+    fn pending(&self) -> MutexGuard<'_, Option<Turn>> {
         self.pending.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// `true` when the viewer had not taken the frame before, and the two are now one.
     fn put(&self, frame: &Arc<Frame>) -> bool {
         let mut pending = self.pending();
-        let merged = pending
-            .as_ref()
-            .map(|earlier| Arc::new(earlier.merge(frame)));
-        let was_slow = merged.is_some();
-        *pending = Some(merged.unwrap_or_else(|| Arc::clone(frame)));
+        let next = match pending.as_ref() {
+            None => Turn::Frame(Arc::clone(frame)),
+            Some(Turn::Frame(earlier)) => Turn::Frame(Arc::new(earlier.merge(frame))),
+            Some(Turn::Behind) => Turn::Behind,
+        };
+        let was_slow = pending.is_some();
+        *pending = Some(match next {
+            Turn::Frame(frame) if frame.changes() <= MOST_CHANGES => Turn::Frame(frame),
+            _ => Turn::Behind,
+        });
         self.arrived.notify_one();
         was_slow
     }
 
     /// Waits for the next frame, or for all since the last one taken, merged.
-    pub async fn next(&self) -> Arc<Frame> {
+    pub async fn next(&self) -> Turn {
         loop {
-            if let Some(frame) = self.pending().take() {
-                return frame;
+            if let Some(turn) = self.pending().take() {
+                return turn;
             }
             self.arrived.notified().await;
         }

@@ -29,6 +29,8 @@ mod wire;
 
 mod status;
 
+mod viewer;
+
 mod service;
 
 mod socket;
@@ -157,7 +159,7 @@ async fn serve(config: &Config, options: &Options) -> anyhow::Result<()> {
 
     let stopping = CancellationToken::new();
     let service = Service::new(hub, about, stopping.clone());
-    let serving = tokio::spawn(server::serve(
+    let mut serving = tokio::spawn(server::serve(
         listener,
         service,
         stopping.clone().cancelled_owned(),
@@ -168,6 +170,10 @@ async fn serve(config: &Config, options: &Options) -> anyhow::Result<()> {
     tokio::select! {
         _ = term.recv() => tracing::info!("SIGTERM: stopping; the kernel goes on counting"),
         _ = int.recv() => tracing::info!("SIGINT: stopping; the kernel goes on counting"),
+        ended = &mut serving => {
+            ended.context("serve")??;
+            anyhow::bail!("the server has ended");
+        }
         _ = taking => anyhow::bail!("the collector has ended; see the log above"),
     }
     let _ = sd_notify::notify(&[sd_notify::NotifyState::Stopping]);

@@ -133,20 +133,38 @@ fn escape(bytes: &[u8]) -> String {
 }
 
 /// Whether this very process is there, not another one that got its pid. A zombie leader with
-/// living threads is.
+/// living threads is. What cannot be read is taken for alive: only the kernel's word that there is
+/// no such process says otherwise.
 pub fn is_alive(id: ProcessId) -> bool {
-    let Ok(stat) = fs::read_to_string(format!("/proc/{}/stat", id.pid)) else {
-        return false;
+    match fs::read(format!("/proc/{}/stat", id.pid)) {
+        Ok(stat) => {
+            start_ticks(&stat).is_none_or(|ticks| ticks == id.start / (1_000_000_000 / USER_HZ))
+        }
+        Err(error) => {
+            error.kind() != std::io::ErrorKind::NotFound
+                && error.raw_os_error() != Some(nix::errno::Errno::ESRCH as i32)
+        }
+    }
+}
+
+/// Whether /proc speaks of the pids and start times that the kernel counts by: not in a pid or
+/// time namespace of our own (include/linux/proc_ns.h: the initial ones have fixed numbers).
+pub fn sees_all_processes() -> bool {
+    let is = |name: &str, initial: &str| {
+        fs::read_link(format!("/proc/self/ns/{name}"))
+            .map_or(true, |namespace| namespace.as_os_str() == initial)
     };
-    start_ticks(&stat) == Some(id.start / (1_000_000_000 / USER_HZ))
+    is("pid", "pid:[4026531836]") && is("time", "time:[4026531834]")
 }
 
 /// Clock ticks per second of /proc, the same on every architecture we support (proc(5)).
 const USER_HZ: u64 = 100;
 
-/// Field 22 of /proc/PID/stat. The name before it may hold spaces and parentheses.
-fn start_ticks(stat: &str) -> Option<u64> {
-    stat.rsplit_once(") ")?.1.split(' ').nth(19)?.parse().ok()
+/// Field 22 of /proc/PID/stat. The name before it may hold spaces, parentheses and any bytes.
+fn start_ticks(stat: &[u8]) -> Option<u64> {
+    let name_end = stat.windows(2).rposition(|pair| pair == b") ")?;
+    let rest = std::str::from_utf8(&stat[name_end + 2..]).ok()?;
+    rest.split(' ').nth(19)?.parse().ok()
 }
 
 #[cfg(test)]
@@ -161,20 +179,24 @@ mod tests {
             .join(" ");
         for name in ["sh", "a b", "x) y (z", ""] {
             assert_eq!(
-                start_ticks(&format!("7 ({name}) {rest} 4711 0")),
+                start_ticks(format!("7 ({name}) {rest} 4711 0").as_bytes()),
                 Some(4711),
                 "{name}"
             );
         }
+        assert_eq!(
+            start_ticks(&[b"7 (\xff\xfe) ", rest.as_bytes(), b" 4711 0"].concat()),
+            Some(4711)
+        );
         for broken in ["", "7 (sh", "7 (sh) R 1"] {
-            assert_eq!(start_ticks(broken), None, "{broken}");
+            assert_eq!(start_ticks(broken.as_bytes()), None, "{broken}");
         }
     }
 
     #[test]
     fn this_process_is_alive_and_one_with_its_pid_but_another_start_is_not() {
         let pid = std::process::id();
-        let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
+        let stat = fs::read(format!("/proc/{pid}/stat")).unwrap();
         let start = start_ticks(&stat).unwrap() * 10_000_000;
         assert!(is_alive(ProcessId { pid, start }));
         assert!(!is_alive(ProcessId {

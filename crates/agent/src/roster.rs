@@ -74,8 +74,11 @@ impl Roster {
             None => facts,
         });
         let was_live = known.is_none_or(|known| known.exit.is_none());
-        if was_live && facts.exit.is_some() {
-            self.exited.push_back(id);
+        match (was_live, facts.exit) {
+            (true, Some(_)) => self.exited.push_back(id),
+            // It was taken for gone, and is not.
+            (false, None) => self.exited.retain(|exited| *exited != id),
+            _ => {}
         }
         match self.entries.get_mut(&id) {
             Some(entry) => entry.facts = Arc::clone(&facts),
@@ -171,7 +174,7 @@ impl Roster {
 
     /// Number of live processes.
     pub fn live_count(&self) -> usize {
-        self.entries.len() - self.exited.len()
+        self.entries.len().saturating_sub(self.exited.len())
     }
 
     /// Number of exited processes kept, and the end of the oldest (boot clock, ns).

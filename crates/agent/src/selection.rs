@@ -47,8 +47,15 @@ impl Selection {
         self.matches_ever(facts) && self.exited.is_none_or(|e| e == facts.exit.is_some())
     }
 
-    /// The same, whether it lives or not: a viewer of live processes must see them end.
-    pub fn matches_ever(&self, facts: &Facts) -> bool {
+    /// Whether changes of the process are to be told: a viewer of live processes must see them end.
+    pub fn follows(&self, facts: &Facts) -> bool {
+        match self.exited {
+            Some(true) => self.matches(facts),
+            _ => self.matches_ever(facts),
+        }
+    }
+
+    fn matches_ever(&self, facts: &Facts) -> bool {
         let executable = facts
             .exe
             .as_deref()
@@ -110,7 +117,7 @@ mod tests {
         .unwrap();
         let ended = facts(7, Some(0));
         assert!(!live.matches(&ended));
-        assert!(live.matches_ever(&ended));
+        assert!(live.follows(&ended));
     }
 
     #[test]

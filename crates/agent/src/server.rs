@@ -12,8 +12,8 @@ use tonic::transport::Server;
 
 use crate::service::Service;
 
-/// Calls that one connection may have open; a viewer has one or two.
-const CALLS_PER_CONNECTION: usize = 16;
+/// Calls and streams that one connection may have open; a viewer has one or two.
+const CALLS_PER_CONNECTION: u32 = 16;
 /// Until the answer begins; streams go on as long as they like.
 const ANSWER_WITHIN: Duration = Duration::from_secs(10);
 /// A viewer that is gone without a word is noticed after so long.
@@ -35,7 +35,7 @@ pub async fn serve(
         .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
         .build_v1()?;
     Server::builder()
-        .concurrency_limit_per_connection(CALLS_PER_CONNECTION)
+        .max_concurrent_streams(CALLS_PER_CONNECTION)
         .timeout(ANSWER_WITHIN)
         .http2_keepalive_interval(Some(PING_EVERY))
         .trace_fn(|request| {

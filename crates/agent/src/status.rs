@@ -8,9 +8,9 @@ use netmon_api::v1;
 use netmon_api::version::API_VERSION;
 use netmon_bpf::abi::LOSS_CAUSES;
 use netmon_bpf::plan::HookSet;
+use netmon_bpf::traffic::Entries;
 use netmon_bpf::traffic::Handover;
 use netmon_bpf::traffic::HookState;
-use netmon_bpf::traffic::MapLimits;
 use netmon_bpf::traffic::Probe;
 use nix::sys::resource::getrusage;
 use nix::sys::resource::UsageWho;
@@ -31,7 +31,7 @@ pub struct About {
     hook_set: HookSet,
     directory: PathBuf,
     created: u64,
-    capacity: MapLimits,
+    capacity: Entries,
     max_exited: usize,
     handover: Handover,
 }
@@ -111,17 +111,11 @@ impl About {
             entries,
             capacity,
         };
+        let (entries, capacity) = (condition.entries, self.capacity);
         vec![
-            map(
-                "process",
-                condition.entries.processes,
-                self.capacity.processes,
-            ),
-            map(
-                "connection",
-                condition.entries.sockets,
-                self.capacity.connections,
-            ),
+            map("process", entries.processes, capacity.processes),
+            map("counter", entries.counters, capacity.counters),
+            map("connection", entries.sockets, capacity.sockets),
         ]
     }
 

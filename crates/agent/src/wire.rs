@@ -24,16 +24,24 @@ pub fn timestamp(time: SystemTime) -> prost_types::Timestamp {
     prost_types::Timestamp::from(time)
 }
 
-/// An update with the rows and news that `wanted` lets through. Processes that end are told to
-/// everyone who could know them.
+/// An update with the rows and news that `wanted` lets through. A process with news that is not
+/// wanted is forgotten: under its earlier name it may have been.
 pub fn update(frame: &Frame, anchor: &Anchor, wanted: impl Fn(&Facts) -> bool) -> v1::Update {
     let rows = frame.rows.iter().filter(|row| wanted(&row.facts));
     let news = frame.news.iter().filter(|facts| wanted(facts));
+    let unwanted = frame
+        .news
+        .iter()
+        .filter(|facts| !wanted(facts))
+        .map(|facts| facts.id);
     v1::Update {
         tick: Some(tick(&frame.tick, anchor)),
         processes: news.map(|facts| process(facts, anchor)).collect(),
         rows: rows.map(|row| self::row(row, anchor)).collect(),
-        forgotten: frame.forgotten.iter().map(|id| process_id(*id)).collect(),
+        forgotten: unwanted
+            .chain(frame.forgotten.iter().copied())
+            .map(process_id)
+            .collect(),
     }
 }
 

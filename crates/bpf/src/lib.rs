@@ -9,6 +9,8 @@ pub mod error;
 
 pub mod abi;
 
+mod unpreempted;
+
 mod batch;
 
 pub mod support;

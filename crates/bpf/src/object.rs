@@ -124,6 +124,8 @@ pub(crate) struct Constants {
     pub(crate) generation: u32,
     pub(crate) counts_written: bool,
     pub(crate) only_upper_protocols: bool,
+    /// Only the seed needs it, and only where [`Support::perf_links`] is missing.
+    pub(crate) socket_file_ops: u64,
 }
 
 impl Constants {
@@ -132,6 +134,7 @@ impl Constants {
             generation,
             counts_written: plan.counts_written,
             only_upper_protocols: plan.only_upper_protocols,
+            socket_file_ops: 0,
         }
     }
 }
@@ -239,6 +242,8 @@ fn set_constants(object: &mut OpenObject, constants: Constants) {
         };
         let generation = std::mem::offset_of!(rodata, generation);
         bytes[generation..generation + 4].copy_from_slice(&constants.generation.to_ne_bytes());
+        let files = std::mem::offset_of!(rodata, socket_file_ops);
+        bytes[files..files + 8].copy_from_slice(&constants.socket_file_ops.to_ne_bytes());
         bytes[std::mem::offset_of!(rodata, counts_written)] = constants.counts_written.into();
         bytes[std::mem::offset_of!(rodata, only_upper_protocols)] =
             constants.only_upper_protocols.into();
@@ -293,7 +298,10 @@ pub(crate) struct Seeder {
 }
 
 impl Seeder {
-    pub(crate) fn load(directory: &Path) -> std::result::Result<Seeder, io::Error> {
+    pub(crate) fn load(
+        directory: &Path,
+        support: &Support,
+    ) -> std::result::Result<Seeder, io::Error> {
         const SEED: Hook = Hook {
             program: "seed",
             target: "task_file",
@@ -304,6 +312,11 @@ impl Seeder {
             generation: 0,
             counts_written: false,
             only_upper_protocols: false,
+            // From 5.11 on a helper tells sockets from other files; perf links came with 5.15.
+            socket_file_ops: match support.perf_links {
+                true => 0,
+                false => socket_file_ops().ok_or(io::ErrorKind::PermissionDenied)?,
+            },
         };
         let object = load(&[SEED], constants, directory).map_err(io::Error::other)??;
         Ok(Seeder {
@@ -317,6 +330,15 @@ impl Seeder {
         io::copy(&mut iterator, &mut io::sink())?;
         Ok(())
     }
+}
+
+/// The address of socket_file_ops; `None`: not allowed to know.
+fn socket_file_ops() -> Option<u64> {
+    let symbols = std::fs::read_to_string("/proc/kallsyms").ok()?;
+    let line = symbols
+        .lines()
+        .find(|line| line.ends_with(" socket_file_ops"))?;
+    u64::from_str_radix(line.split(' ').next()?, 16).ok()
 }
 
 /// How often the kernel skipped a program because it was already running on that CPU.

@@ -40,6 +40,8 @@ use crate::pins::ONLY;
 use crate::plan::HookSet;
 use crate::sockets::census;
 use crate::sockets::Connections;
+use crate::support::Support;
+use crate::unpreempted::Unpreempted;
 
 pub use crate::object::Limits as MapLimits;
 pub use crate::sockets::Connections as SocketCounts;
@@ -88,8 +90,10 @@ pub struct Reading {
 /// How full the maps are.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Entries {
-    /// In `traffic`.
+    /// In `processes`.
     pub processes: u32,
+    /// In `traffic`: one per process and CPU it used.
+    pub counters: u32,
     /// In `sockets`.
     pub sockets: u32,
 }
@@ -119,6 +123,8 @@ pub struct Probe {
     /// Of the last reading.
     keys: Vec<traffic_key>,
     described: HashSet<ProcessId>,
+    /// Not told yet: kept when a reading fails.
+    news: Vec<(ProcessId, Process)>,
     ring_losses: u64,
     seeder: Option<Seeder>,
     socket_entries: u32,
@@ -139,6 +145,7 @@ impl Probe {
     /// # Errors
     /// See [`Error`]; nothing is left half made.
     pub fn start(options: &Options) -> Result<Probe> {
+        one_arena();
         let pins = PinDirectory::lock(&options.directory)?;
         if options.fresh {
             pins.empty()?;
@@ -169,6 +176,7 @@ impl Probe {
             hints,
             keys: Vec::new(),
             described: HashSet::new(),
+            news: Vec::new(),
             // All entries are looked at once in any case.
             ring_losses: 0,
             seeder,
@@ -224,11 +232,12 @@ impl Probe {
         self.pins.current()
     }
 
-    /// How many entries the process and socket maps can hold.
-    pub fn capacity(&self) -> Limits {
-        Limits {
+    /// How many entries the maps can hold.
+    pub fn capacity(&self) -> Entries {
+        Entries {
             processes: self.maps.processes.max_entries(),
-            connections: self.maps.sockets.max_entries(),
+            counters: self.maps.traffic.max_entries(),
+            sockets: self.maps.sockets.max_entries(),
         }
     }
 
@@ -244,6 +253,7 @@ impl Probe {
             restarts,
             agent: std::process::id(),
         };
+        let _unpreempted = Unpreempted::enter();
         store(&self.maps.handover, &entry)
     }
 
@@ -253,12 +263,13 @@ impl Probe {
     /// # Errors
     /// When the kernel refuses; the next reading then has it all.
     pub fn read(&mut self, with_connections: bool) -> Result<Reading> {
+        let unpreempted = Unpreempted::enter();
         let mut reading = Reading {
             losses: self.losses()?,
             ..Reading::default()
         };
         // Marks first, counters second: what is marked as ended has its last bytes counted.
-        self.hints_into(&mut reading)?;
+        self.hinted(reading.losses)?;
         let (keys, mut sums) = (&mut self.keys, HashMap::<ProcessId, Traffic>::new());
         keys.clear();
         self.traffic.read(&self.maps.traffic, |key, value| {
@@ -276,7 +287,7 @@ impl Probe {
             ids.filter(|id| !self.described.contains(id)).collect()
         };
         for id in unknown {
-            self.describe_into(id, &mut reading)?;
+            self.note(id)?;
         }
         for cpu in lookup_all_cpus::<traffic>(&self.maps.unattributed, 0)? {
             reading.unattributed.add(&cpu);
@@ -285,6 +296,8 @@ impl Probe {
         if with_connections {
             let census = census(&self.maps, &mut self.sockets)?;
             self.socket_entries = census.entries;
+            // Walking all open files takes its time, and an iterator stops no program.
+            drop(unpreempted);
             if census.ownerless > 0 {
                 self.find_owners();
             }
@@ -292,8 +305,10 @@ impl Probe {
         }
         reading.entries = Entries {
             processes: reading.processes.len() as u32,
+            counters: self.keys.len() as u32,
             sockets: self.socket_entries,
         };
+        reading.news = std::mem::take(&mut self.news);
         Ok(reading)
     }
 
@@ -305,6 +320,7 @@ impl Probe {
         if ended.is_empty() {
             return Ok(());
         }
+        let _unpreempted = Unpreempted::enter();
         let all: HashSet<ProcessId> = ended.iter().copied().collect();
         for key in self
             .keys
@@ -330,13 +346,13 @@ impl Probe {
         Ok(losses)
     }
 
-    fn hints_into(&mut self, reading: &mut Reading) -> Result<()> {
+    fn hinted(&mut self, losses: Losses) -> Result<()> {
         self.ring
             .consume()
             .map_err(|e| Error::kernel("read the hint ring", errno(&e)))?;
         let mut hinted =
             std::mem::take(&mut *self.hints.lock().unwrap_or_else(PoisonError::into_inner));
-        let lost = reading.losses.counts[4];
+        let lost = losses.counts[4];
         if lost != self.ring_losses {
             self.ring_losses = lost;
             hinted.extend(self.described.iter().copied());
@@ -344,24 +360,26 @@ impl Probe {
         hinted.sort_unstable();
         hinted.dedup();
         for id in hinted {
-            self.describe_into(id, reading)?;
+            self.note(id)?;
         }
         Ok(())
     }
 
-    fn describe_into(&mut self, id: ProcessId, reading: &mut Reading) -> Result<()> {
+    fn note(&mut self, id: ProcessId) -> Result<()> {
         let raw: Option<process> = lookup(&self.maps.processes, encode(&process_key::from(id)))?;
         if let Some(process) = raw.as_ref().and_then(Process::decode) {
             self.described.insert(id);
             // An unread process may be new and ended at once: told once, as ended.
-            reading.news.push((id, process));
+            self.news.push((id, process));
         }
         Ok(())
     }
 
     fn find_owners(&mut self) {
         if self.seeder.is_none() {
-            self.seeder = Seeder::load(&self.pins.current()).ok();
+            let support = Support::find_out().ok();
+            self.seeder =
+                support.and_then(|support| Seeder::load(&self.pins.current(), &support).ok());
         }
         if let Some(Err(error)) = self.seeder.as_ref().map(Seeder::run) {
             tracing::debug!(%error, "cannot look for owners of sockets");
@@ -400,6 +418,16 @@ fn return_memory() {
     // SAFETY: malloc_trim has no preconditions; it takes the allocator's own locks.
     unsafe {
         libc::malloc_trim(0);
+    }
+}
+
+/// What a thread's own arena has grown to is never returned; this program has no need for speed
+/// there.
+fn one_arena() {
+    #[cfg(target_env = "gnu")]
+    // SAFETY: mallopt takes two integers and changes only where later allocations come from.
+    unsafe {
+        libc::mallopt(libc::M_ARENA_MAX, 1);
     }
 }
 

@@ -162,8 +162,10 @@ impl Stage {
             "-f",
             "json",
         ];
+        let mut last = String::new();
         for _ in 0..50 {
             let found = self.run(&arguments);
+            last = String::from_utf8_lossy(&found.stdout).into_owned();
             if let Ok(json) = serde_json::from_slice::<Value>(&found.stdout) {
                 let rows = json["rows"].as_array().cloned().unwrap_or_default();
                 if let Some(row) = rows.into_iter().find(|row| row["state"] == state) {
@@ -172,7 +174,7 @@ impl Stage {
             }
             std::thread::sleep(Duration::from_millis(200));
         }
-        panic!("no {state} process {pid}: {}", self.log());
+        panic!("no {state} process {pid}: {last}\n{}", self.log());
     }
 }
 

@@ -21,15 +21,48 @@ static __always_inline bool upper_protocol(const struct sock *sk, __u16 protocol
 	return protocol == IPPROTO_MPTCP || (protocol == IPPROTO_TCP && has_upper_protocol(sk));
 }
 
+/* TCP that is counted by call results because it could have no entry. */
+static __always_inline bool without_entry(const struct sock *sk, __u16 protocol)
+{
+	__u64 id = (__u64)sk;
+
+	return protocol == IPPROTO_TCP && sockets_overflowed() &&
+	       !bpf_map_lookup_elem(&sockets, &id);
+}
+
+/* Set K counts streams and datagrams elsewhere. */
+static __always_inline bool counted_elsewhere(const struct sock *sk, __u16 protocol)
+{
+	return only_upper_protocols && !upper_protocol(sk, protocol) &&
+	       !without_entry(sk, protocol);
+}
+
+/* A call that moved nothing may have named a peer: it must not pass for the next call's. */
+static __always_inline void nothing_moved(__u16 protocol)
+{
+	__u32 thread = (__u32)bpf_get_current_pid_tgid();
+	struct peer *peer;
+
+	if (protocol != IPPROTO_UDP && protocol != IPPROTO_UDPLITE)
+		return;
+	peer = bpf_map_lookup_elem(&peers, &thread);
+	if (peer)
+		peer->fresh[RX] = peer->fresh[TX] = 0;
+}
+
 /* A send call has returned. */
 static __always_inline void call_sent(const struct sock *sk, __u16 family, __u16 protocol, int ret)
 {
 	struct socket_state fresh = {}, *socket;
 	struct control *control;
 
-	if (ret <= 0 || !counted_protocol(family, protocol))
+	if (!counted_protocol(family, protocol))
 		return;
-	if (only_upper_protocols && !upper_protocol(sk, protocol))
+	if (ret <= 0) {
+		nothing_moved(protocol);
+		return;
+	}
+	if (counted_elsewhere(sk, protocol))
 		return;
 	control = in_charge();
 	if (!control)
@@ -46,23 +79,23 @@ static __always_inline void call_received(const struct sock *sk, __u16 family, _
 	struct socket_state fresh = {}, *socket;
 	struct control *control;
 
-	if (ret <= 0 || flags & (MSG_PEEK | MSG_ERRQUEUE) || !counted_protocol(family, protocol))
+	if (!counted_protocol(family, protocol))
 		return;
-	if (only_upper_protocols && !upper_protocol(sk, protocol))
+	if (ret <= 0 || flags & (MSG_PEEK | MSG_ERRQUEUE)) {
+		nothing_moved(protocol);
+		return;
+	}
+	if (counted_elsewhere(sk, protocol))
 		return;
 	control = in_charge();
 	if (!control)
 		return;
 	if (protocol == IPPROTO_TCP && !has_upper_protocol(sk)) {
 		/* tcp_consumed has it, unless the socket could have no entry. */
-		if (!sockets_overflowed())
+		if (!without_entry(sk, protocol))
 			return;
-		socket = socket_of(sk, &fresh, control);
-		if (socket != &fresh)
-			return;
-	} else {
-		socket = socket_of(sk, &fresh, control);
 	}
+	socket = socket_of(sk, &fresh, control);
 	if (!(socket->flags & SOCKET_IGNORED))
 		count_socket(sk, socket, RX, ret);
 }
@@ -125,7 +158,7 @@ static __always_inline void datagram_sent(const struct sk_buff *skb, __u8 family
 		socket->flow |= FLOW_LOOPBACK;
 	key = current_key();
 	own(socket, &key);
-	count(&key, socket->flow | TX, bytes);
+	count(&key, CALLER_IS_PROCESS, socket->flow | TX, bytes);
 }
 
 /* A UDP datagram handed to the application (hook set K). A peek passes a negative length. */
@@ -148,7 +181,7 @@ static __always_inline void datagram_received(const struct sock *sk, const struc
 		socket->flow |= FLOW_LOOPBACK;
 	key = current_key();
 	own(socket, &key);
-	count(&key, socket->flow | RX, bytes);
+	count(&key, CALLER_IS_PROCESS, socket->flow | RX, bytes);
 }
 
 #endif

@@ -29,6 +29,7 @@ enum bpf_map_type {
 	BPF_MAP_TYPE_RINGBUF = 27,
 };
 enum { BPF_ANY = 0, BPF_NOEXIST = 1 };
+enum { EEXIST = 17 };
 
 struct bpf_sock {
 	__u32 bound_dev_if;
@@ -111,8 +112,13 @@ struct dst_entry {
 	struct net_device *dev;
 };
 
+typedef struct {
+	int owned;
+} socket_lock_t;
+
 struct sock {
 	struct sock_common __sk_common;
+	socket_lock_t sk_lock;
 	int sk_rx_dst_ifindex;
 	__u16 sk_protocol;
 	__u16 sk_type;

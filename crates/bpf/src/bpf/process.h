@@ -84,13 +84,17 @@ static __always_inline bool known(const struct process_key *key)
 	return true;
 }
 
+enum caller { CALLER_IS_PROCESS, CALLER_IS_ANYBODY };
+
 /* The counters of a process on this CPU, made if needed; NULL when there is no room. */
 static __always_inline struct traffic *first_here(const struct process_key *process,
-						  const struct traffic_key *key)
+						  const struct traffic_key *key, enum caller caller)
 {
 	struct traffic *counters;
 
-	if (!known(process))
+	/* Only the process itself can be described; in an interrupt somebody else is current. */
+	if (caller == CALLER_IS_PROCESS ? !known(process) :
+					  !bpf_map_lookup_elem(&processes, process))
 		return 0;
 	bpf_map_update_elem(&traffic, key, &no_traffic, BPF_NOEXIST);
 	counters = bpf_map_lookup_elem(&traffic, key);
@@ -100,7 +104,8 @@ static __always_inline struct traffic *first_here(const struct process_key *proc
 }
 
 /* Adds to one flow of a process, or to `unattributed` when it cannot have an entry. */
-static __always_inline void count(const struct process_key *process, __u32 flow, __u64 bytes)
+static __always_inline void count(const struct process_key *process, enum caller caller,
+				  __u32 flow, __u64 bytes)
 {
 	struct traffic_key key = {
 		.start = process->start,
@@ -111,7 +116,7 @@ static __always_inline void count(const struct process_key *process, __u32 flow,
 	__u32 zero = 0;
 
 	if (!counters)
-		counters = first_here(process, &key);
+		counters = first_here(process, &key, caller);
 	if (!counters)
 		counters = bpf_map_lookup_elem(&unattributed, &zero);
 	if (!counters)

@@ -116,10 +116,12 @@ static __always_inline void describe_socket(const struct sock *sk, struct socket
 /*
  * copied_seq without the FIN. The FIN takes a sequence number of its own; SOCK_DONE says that it
  * was received. Looking at sk_shutdown instead is off by one after shutdown(SHUT_RD) or close.
+ * The state is read from the socket: an event that would have told it may have been skipped.
  */
-static __always_inline __u32 consumed_seq(const struct tcp_sock *tcp, __u8 state)
+static __always_inline __u32 consumed_seq(const struct tcp_sock *tcp)
 {
 	__u32 copied = BPF_CORE_READ(tcp, copied_seq);
+	__u8 state = BPF_CORE_READ((const struct sock *)tcp, __sk_common.skc_state);
 
 	if (state == TCP_ESTABLISHED || state == TCP_SYN_RECV)
 		return copied;
@@ -178,7 +180,7 @@ static __always_inline struct socket_state *socket_of(const struct sock *sk,
 			fresh->rx_seq = first_rx_seq(tcp);
 			fresh->tx_seq = first_tx_seq(tcp, false);
 		} else {
-			fresh->rx_seq = consumed_seq(tcp, fresh->state);
+			fresh->rx_seq = consumed_seq(tcp);
 			fresh->tx_seq = BPF_CORE_READ(tcp, write_seq);
 			lose(LOSS_SOCKET_UNKNOWN);
 		}
@@ -202,7 +204,8 @@ static __always_inline __u8 udp_flow(const struct sock *sk, struct socket_state 
 	__u8 state = BPF_CORE_READ(sk, __sk_common.skc_state);
 	__be32 remote[4] = {};
 
-	if (state != TCP_ESTABLISHED || socket->flags & SOCKET_ADDRESSED) {
+	/* Of a connected socket every datagram comes from its peer, whose route is known. */
+	if (state != TCP_ESTABLISHED || (direction == TX && socket->flags & SOCKET_ADDRESSED)) {
 		__u32 thread = (__u32)bpf_get_current_pid_tgid();
 		struct peer *peer = bpf_map_lookup_elem(&peers, &thread);
 
@@ -250,7 +253,7 @@ static __always_inline void count_socket(const struct sock *sk, struct socket_st
 	struct process_key key = current_key();
 
 	own(socket, &key);
-	count(&key, flow_of(sk, socket, direction), bytes);
+	count(&key, CALLER_IS_PROCESS, flow_of(sk, socket, direction), bytes);
 }
 
 #endif

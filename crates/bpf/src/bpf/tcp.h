@@ -50,7 +50,7 @@ static __always_inline void established(const struct sock *sk)
 		if (with_syn) {
 			socket->tx_seq = written;
 			key = socket->owner;
-			count(&key, socket->flow | TX, with_syn);
+			count(&key, CALLER_IS_ANYBODY, socket->flow | TX, with_syn);
 		}
 	}
 }
@@ -74,6 +74,9 @@ static __always_inline void state_changed(const struct sock *sk, int state)
 			return;
 		fresh.state = TCP_SYN_SENT;
 		fresh.owner = current_key();
+		/* Data may go with the SYN, and it is counted where nobody can be described. */
+		if (counts_written)
+			known(&fresh.owner);
 		if (bpf_map_update_elem(&sockets, &id, &fresh, BPF_ANY))
 			socket_map_full();
 		return;
@@ -95,26 +98,57 @@ static __always_inline void destroyed(const struct sock *sk)
 	bpf_map_delete_elem(&sockets, &id);
 }
 
-/* The application has taken bytes out of the receive queue: read, splice, zero-copy. */
+/*
+ * Whether an entry is of this very connection: the end of an older one may have been skipped. A
+ * closed socket that still has data has given its own port back.
+ */
+static __always_inline bool same_connection(const struct sock *sk,
+					    const struct socket_state *socket)
+{
+	__u16 local_port = BPF_CORE_READ(sk, __sk_common.skc_num);
+
+	return socket->remote_port == BPF_CORE_READ(sk, __sk_common.skc_dport) &&
+	       (!local_port || socket->local_port == local_port);
+}
+
+/*
+ * Bytes have left the receive queue: read, splice, zero-copy. Also in an interrupt, when another
+ * part of the kernel reads the stream (sockmap, strparser): then the last user is who gets them.
+ */
 static __always_inline void tcp_consumed(const struct sock *sk)
 {
 	struct control *control = in_charge();
 	struct socket_state fresh = {}, *socket;
+	struct process_key owner;
 	__u32 consumed, bytes;
+	__u64 id = (__u64)sk;
 
 	if (!control || has_upper_protocol(sk))
 		return;
-	socket = socket_of(sk, &fresh, control);
-	if (socket == &fresh || socket->flags & SOCKET_IGNORED)
-		return;
-	if (socket->state == TCP_SYN_SENT)
+	socket = bpf_map_lookup_elem(&sockets, &id);
+	if (socket && socket->state == TCP_SYN_SENT)
 		established(sk);
-	consumed = consumed_seq((const struct tcp_sock *)sk, socket->state);
+	else if (socket && !(socket->flags & SOCKET_IGNORED) && !same_connection(sk, socket))
+		bpf_map_delete_elem(&sockets, &id);
+	socket = socket_of(sk, &fresh, control);
+	if (socket->flags & SOCKET_IGNORED)
+		return;
+	if (socket == &fresh) {
+		/* The result of the call is counted instead, if it is one that has a result. */
+		lose(LOSS_SOCKET_MAP_FULL);
+		return;
+	}
+	consumed = consumed_seq((const struct tcp_sock *)sk);
 	bytes = consumed - socket->rx_seq;
 	if (!bytes)
 		return;
 	socket->rx_seq = consumed;
-	count_socket(sk, socket, RX, bytes);
+	if (BPF_CORE_READ(sk, sk_lock.owned)) {
+		count_socket(sk, socket, RX, bytes);
+		return;
+	}
+	owner = socket->owner;
+	count(&owner, CALLER_IS_ANYBODY, flow_of(sk, socket, RX), bytes);
 }
 
 /* The application has appended bytes to the send queue. */

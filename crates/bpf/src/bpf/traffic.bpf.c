@@ -311,11 +311,15 @@ int inet_page_tx(__u64 *ctx)
 	const struct proto___sendpage *protocol =
 		(const void *)BPF_CORE_READ(file, sk, __sk_common.skc_prot);
 	__u32 thread = (__u32)bpf_get_current_pid_tgid();
-	struct peer *peer = bpf_map_lookup_elem(&peers, &thread);
+	struct peer *peer;
 
+	if (!in_charge())
+		return 0;
+	peer = bpf_map_lookup_elem(&peers, &thread);
 	if (peer && peer->nested) {
 		peer->nested = 0;
-		return 0;
+		if (peer->sk == (__u64)BPF_CORE_READ(file, sk))
+			return 0;
 	}
 	if (BPF_CORE_READ(protocol, sendpage))
 		inet_sent(file, ctx[5]);
@@ -326,14 +330,11 @@ int inet_page_tx(__u64 *ctx)
 SEC("?fexit/sock_no_sendpage")
 int no_page_tx(__u64 *ctx)
 {
+	const struct socket *file = (const struct socket *)ctx[0];
+	struct peer nested = { .sk = (__u64)BPF_CORE_READ(file, sk), .nested = 1 };
 	__u32 thread = (__u32)bpf_get_current_pid_tgid();
-	struct peer none = {}, *peer;
 
-	bpf_map_update_elem(&peers, &thread, &none, BPF_NOEXIST);
-	peer = bpf_map_lookup_elem(&peers, &thread);
-	if (peer)
-		peer->nested = 1;
-	else
+	if (in_charge() && bpf_map_update_elem(&peers, &thread, &nested, BPF_ANY))
 		lose(LOSS_PEER_MAP_FULL);
 	return 0;
 }
@@ -355,7 +356,25 @@ int mptcp_splice_rx(__u64 *ctx)
 
 /* ---- sockets older than the counters ---- */
 
-extern const void socket_file_ops __ksym __weak;
+/*
+ * Set before loading on kernels without bpf_sock_from_file (before 5.11): its address. A ksym would
+ * make libbpf read all of /proc/kallsyms for every object that is loaded, a quarter of a second.
+ */
+const volatile __u64 socket_file_ops = 0;
+
+static __always_inline const struct sock *sock_of(struct file *file)
+{
+	const struct socket *holder;
+
+	if (bpf_core_enum_value_exists(enum bpf_func_id, BPF_FUNC_sock_from_file)) {
+		holder = bpf_sock_from_file(file);
+	} else {
+		if ((__u64)BPF_CORE_READ(file, f_op) != socket_file_ops)
+			return 0;
+		holder = BPF_CORE_READ(file, private_data);
+	}
+	return holder ? BPF_CORE_READ(holder, sk) : 0;
+}
 
 /* Runs once per open file of every task when the agent asks. Makes baselines and owners. */
 SEC("?iter/task_file")
@@ -364,16 +383,18 @@ int seed(struct bpf_iter__task_file *ctx)
 	struct task_struct *task = ctx->task;
 	struct socket_state fresh = {}, *known;
 	struct file *file = ctx->file;
-	const struct socket *holder;
 	const struct tcp_sock *tcp;
 	const struct sock *sk;
+	struct control *switches;
 	struct process_key key;
+	__u32 zero = 0;
+	long refused;
 	__u64 id;
 
-	if (!task || !file || (const void *)BPF_CORE_READ(file, f_op) != &socket_file_ops)
+	switches = bpf_map_lookup_elem(&control, &zero);
+	if (!task || !file || !switches)
 		return 0;
-	holder = BPF_CORE_READ(file, private_data);
-	sk = BPF_CORE_READ(holder, sk);
+	sk = sock_of(file);
 	if (!sk)
 		return 0;
 	key = key_of(task);
@@ -387,13 +408,18 @@ int seed(struct bpf_iter__task_file *ctx)
 	describe_socket(sk, &fresh);
 	if (fresh.flags & SOCKET_IGNORED || fresh.state == TCP_LISTEN)
 		return 0;
+	/* Nothing would ever remove it. */
+	if (fresh.protocol != IPPROTO_TCP && !switches->sockets_released)
+		return 0;
 	fresh.owner = key;
 	if (fresh.protocol == IPPROTO_TCP) {
 		tcp = (const struct tcp_sock *)sk;
-		fresh.rx_seq = consumed_seq(tcp, fresh.state);
+		fresh.rx_seq = consumed_seq(tcp);
 		fresh.tx_seq = BPF_CORE_READ(tcp, write_seq);
 	}
-	if (bpf_map_update_elem(&sockets, &id, &fresh, BPF_NOEXIST))
-		lose(LOSS_SOCKET_MAP_FULL);
+	/* Without a baseline it must be counted by call results, or its past would count. */
+	refused = bpf_map_update_elem(&sockets, &id, &fresh, BPF_NOEXIST);
+	if (refused && refused != -EEXIST)
+		socket_map_full();
 	return 0;
 }

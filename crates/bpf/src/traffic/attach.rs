@@ -91,7 +91,7 @@ pub(super) fn make(pins: &PinDirectory, options: &Options) -> Result<Started> {
         // sockets opened from now on; those opened before get their baselines from the seed.
         store(&maps.control, &schema)?;
         let constants = Constants::of(&plan, FIRST_GENERATION);
-        let seeder = Seeder::load(&directory).and_then(|seeder| {
+        let seeder = Seeder::load(&directory, &support).and_then(|seeder| {
             seeder.run()?;
             Ok(seeder)
         });
@@ -119,12 +119,12 @@ pub(super) fn make(pins: &PinDirectory, options: &Options) -> Result<Started> {
             }
         }
         let left_out = attach_optional(&plan, constants, &support, &directory)?;
-        schema.sockets_released = u32::from(
-            !left_out
-                .iter()
-                .any(|(hook, _)| hook.program == "socket_release"),
-        );
+        schema.sockets_released = sockets_released(&left_out);
         store(&maps.control, &schema)?;
+        // Once more for UDP sockets: they may only be noted when their end will be seen.
+        if let Some(Err(error)) = seeder.as_ref().ok().map(Seeder::run) {
+            tracing::debug!(%error, "cannot note open UDP sockets");
+        }
         pins.publish(&directory)?;
         let mut programs = Programs::open(pins, plan.set, FIRST_GENERATION)?;
         programs.refused = left_out;
@@ -162,10 +162,18 @@ pub(super) fn adopt(pins: &PinDirectory, options: &Options) -> Result<Started> {
     let complete = links_are_complete(pins, set, schema.active_generation)?;
     if schema.build != object::build() || !complete {
         replace(pins, &maps, set, &mut schema)?;
+    } else {
+        // An upgrade that was cut short may have left links that do nothing.
+        remove_links(pins, |g| g != schema.active_generation)?;
     }
     let programs = Programs::open(pins, set, schema.active_generation)?;
     let created = schema.created;
     Ok((maps, programs, None, created))
+}
+
+fn sockets_released(left_out: &[(Hook, String)]) -> u32 {
+    let refused = |(hook, _): &(Hook, String)| hook.program == "socket_release";
+    u32::from(!left_out.iter().any(refused))
 }
 
 /// A link may be missing when somebody removed its pin, or an attachment was cut short.
@@ -208,7 +216,8 @@ fn replace(pins: &PinDirectory, maps: &Maps, set: HookSet, schema: &mut control)
             }],
         });
     }
-    attach_optional(&plan, constants, &support, &directory)?;
+    let left_out = attach_optional(&plan, constants, &support, &directory)?;
+    schema.sockets_released = sockets_released(&left_out);
     schema.active_generation = generation;
     schema.build = object::build();
     store(&maps.control, schema)?;
