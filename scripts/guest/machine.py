@@ -21,7 +21,7 @@ class Section:
 
 def vmlinuz(kernel):
     """The bootable image among a kernel's files."""
-    for pattern in ("boot/vmlinuz-*", "usr/lib/modules/*/vmlinuz", "lib/modules/*/vmlinuz"):
+    for pattern in ("boot/vmlinuz-*", "usr/lib/modules/*/vmlinuz*", "lib/modules/*/vmlinuz*"):
         for path in kernel.glob(pattern):
             return path
     raise Failure(f"no kernel image in {kernel}")

@@ -232,6 +232,8 @@ impl Entry {
         let index = match self.flows.iter().position(|flow| flow.kind == kind) {
             Some(index) => index,
             None => {
+                // Most processes have one or two, and thousands are kept.
+                self.flows.reserve_exact(1);
                 self.flows.push(FlowCount {
                     kind,
                     ..FlowCount::default()

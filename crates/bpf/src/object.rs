@@ -5,6 +5,7 @@ use std::io;
 use std::os::fd::AsFd;
 use std::os::fd::AsRawFd;
 use std::path::Path;
+use std::path::PathBuf;
 
 use libbpf_rs::MapCore;
 use libbpf_rs::MapHandle;
@@ -139,60 +140,93 @@ impl Constants {
     }
 }
 
-/// Loads the programs of `hooks` on the maps pinned in `directory` and attaches each. The links
-/// are pinned as `<directory>/link_<generation>_<program>` and go on without us; without
-/// `pinned` they end before this returns (to find out what the kernel allows).
-///
-/// All or nothing: on a refusal no link is left.
-pub(crate) fn attach(
-    hooks: &[Hook],
-    constants: Constants,
-    support: &Support,
-    directory: &Path,
-    pinned: bool,
-) -> Result<std::result::Result<(), Refused>> {
-    let object = match load(hooks, constants, directory)? {
-        Ok(object) => object,
-        Err(reason) => return culprit(hooks, constants, directory, reason).map(Err),
-    };
-    let root = match &support.cgroup_root {
-        Some(path) => Some(File::open(path).map_err(|e| Error::kernel("open the cgroup root", e))?),
-        None => None,
-    };
-    let mut links = Vec::new();
-    for hook in hooks {
-        match attach_one(&object, hook, root.as_ref()) {
-            Ok(link) => links.push((hook, link)),
-            Err(reason) => {
-                return Ok(Err(Refused {
-                    hook: *hook,
-                    reason,
-                }))
-            }
+/// Loaded programs that can be attached. Loading costs tens of milliseconds whatever the number of
+/// programs, because libbpf reads the kernel's type information each time.
+#[derive(Debug)]
+pub(crate) struct Loaded {
+    object: Object,
+    generation: u32,
+    directory: PathBuf,
+    cgroup_root: Option<File>,
+}
+
+impl Loaded {
+    /// Loads the programs of `hooks` on the maps pinned in `directory`, all or none.
+    pub(crate) fn load(
+        hooks: &[Hook],
+        constants: Constants,
+        support: &Support,
+        directory: &Path,
+    ) -> Result<std::result::Result<Loaded, Refused>> {
+        match Self::load_all(hooks, constants, support, directory)? {
+            Ok(loaded) => Ok(Ok(loaded)),
+            Err(reason) => culprit(hooks, constants, directory, reason).map(Err),
         }
     }
-    if !pinned {
-        return Ok(Ok(()));
+
+    /// The same, without finding out which program was refused.
+    pub(crate) fn load_all(
+        hooks: &[Hook],
+        constants: Constants,
+        support: &Support,
+        directory: &Path,
+    ) -> Result<std::result::Result<Loaded, io::Error>> {
+        let object = match load(hooks, constants, directory)? {
+            Ok(object) => object,
+            Err(reason) => return Ok(Err(reason)),
+        };
+        let open =
+            |path: &PathBuf| File::open(path).map_err(|e| Error::kernel("open the cgroup root", e));
+        Ok(Ok(Loaded {
+            object,
+            generation: constants.generation,
+            directory: directory.to_owned(),
+            cgroup_root: support.cgroup_root.as_ref().map(open).transpose()?,
+        }))
     }
-    for (index, (hook, link)) in links.iter_mut().enumerate() {
-        let path = directory.join(link_name(constants.generation, hook.program));
-        if let Err(error) = link.pin(&path) {
-            for (hook, _) in &links[..index] {
-                let _ = std::fs::remove_file(
-                    directory.join(link_name(constants.generation, hook.program)),
-                );
+
+    /// Attaches each of `hooks`. The links are pinned as `<directory>/link_<generation>_<program>`
+    /// and go on without us. On a refusal no link of these hooks is left.
+    pub(crate) fn attach(&self, hooks: &[Hook]) -> std::result::Result<(), Refused> {
+        let mut links = self.links(hooks)?;
+        for (index, (hook, link)) in links.iter_mut().enumerate() {
+            if let Err(error) = link.pin(self.path(hook)) {
+                let reason = errno(&error);
+                let hook = *hook;
+                for (hook, _) in &links[..index] {
+                    let _ = std::fs::remove_file(self.path(hook));
+                }
+                return Err(Refused { hook, reason });
             }
-            return Ok(Err(Refused {
-                hook: *links[index].0,
-                reason: errno(&error),
-            }));
         }
+        for (_, link) in &mut links {
+            // Destroying a perf link disables its event, pinned or not; forgetting it does not.
+            link.disconnect();
+        }
+        Ok(())
     }
-    for (_, link) in &mut links {
-        // Destroying a perf link disables its event, pinned or not; forgetting it does not.
-        link.disconnect();
+
+    /// Attaches each of `hooks` for an instant, to find out what the kernel allows.
+    pub(crate) fn try_out(&self, hooks: &[Hook]) -> std::result::Result<(), Refused> {
+        self.links(hooks).map(drop)
     }
-    Ok(Ok(()))
+
+    fn links(&self, hooks: &[Hook]) -> std::result::Result<Vec<(Hook, libbpf_rs::Link)>, Refused> {
+        let attach = |hook: &Hook| {
+            let link = attach_one(&self.object, hook, self.cgroup_root.as_ref());
+            let refused = |reason| Refused {
+                hook: *hook,
+                reason,
+            };
+            link.map(|link| (*hook, link)).map_err(refused)
+        };
+        hooks.iter().map(attach).collect()
+    }
+
+    fn path(&self, hook: &Hook) -> PathBuf {
+        self.directory
+            .join(link_name(self.generation, hook.program))
+    }
 }
 
 /// The file name of a pinned link.
@@ -298,30 +332,35 @@ pub(crate) struct Seeder {
 }
 
 impl Seeder {
+    /// The program to load for it.
+    pub(crate) const HOOK: Hook = Hook {
+        program: "seed",
+        target: "task_file",
+        kind: Kind::Iterator,
+        purpose: "sockets older than the counters",
+    };
+
+    /// From programs among which it was loaded.
+    pub(crate) fn of(loaded: &Loaded) -> std::result::Result<Seeder, io::Error> {
+        Ok(Seeder {
+            link: attach_one(&loaded.object, &Self::HOOK, None)?,
+        })
+    }
+
+    /// On its own.
     pub(crate) fn load(
         directory: &Path,
         support: &Support,
     ) -> std::result::Result<Seeder, io::Error> {
-        const SEED: Hook = Hook {
-            program: "seed",
-            target: "task_file",
-            kind: Kind::Iterator,
-            purpose: "sockets older than the counters",
-        };
         let constants = Constants {
             generation: 0,
             counts_written: false,
             only_upper_protocols: false,
-            // From 5.11 on a helper tells sockets from other files; perf links came with 5.15.
-            socket_file_ops: match support.perf_links {
-                true => 0,
-                false => socket_file_ops().ok_or(io::ErrorKind::PermissionDenied)?,
-            },
+            socket_file_ops: socket_file_ops(support)?,
         };
-        let object = load(&[SEED], constants, directory).map_err(io::Error::other)??;
-        Ok(Seeder {
-            link: attach_one(&object, &SEED, None)?,
-        })
+        let loaded = Loaded::load(&[Self::HOOK], constants, support, directory);
+        let loaded = loaded.map_err(io::Error::other)?.map_err(|r| r.reason)?;
+        Self::of(&loaded)
     }
 
     /// One pass over all open files of all tasks: 8 ms for 20,000 sockets.
@@ -332,13 +371,20 @@ impl Seeder {
     }
 }
 
-/// The address of socket_file_ops; `None`: not allowed to know.
-fn socket_file_ops() -> Option<u64> {
-    let symbols = std::fs::read_to_string("/proc/kallsyms").ok()?;
+/// The address of socket_file_ops where it is needed: from 5.11 on a helper tells sockets from
+/// other files, and perf links came with 5.15.
+pub(crate) fn socket_file_ops(support: &Support) -> std::result::Result<u64, io::Error> {
+    if support.perf_links {
+        return Ok(0);
+    }
+    let symbols = std::fs::read_to_string("/proc/kallsyms")?;
     let line = symbols
         .lines()
-        .find(|line| line.ends_with(" socket_file_ops"))?;
-    u64::from_str_radix(line.split(' ').next()?, 16).ok()
+        .find(|line| line.ends_with(" socket_file_ops"));
+    let address = line.and_then(|line| u64::from_str_radix(line.split(' ').next()?, 16).ok());
+    address
+        .filter(|address| *address != 0)
+        .ok_or_else(|| io::ErrorKind::PermissionDenied.into())
 }
 
 /// How often the kernel skipped a program because it was already running on that CPU.

@@ -46,10 +46,13 @@ use crate::unpreempted::Unpreempted;
 pub use crate::object::Limits as MapLimits;
 pub use crate::sockets::Connections as SocketCounts;
 
-pub use attach::HookState;
-use attach::Programs;
+pub use programs::HookState;
+use programs::Programs;
 
-#[path = "traffic/attach.rs"]
+mod hooks;
+
+mod programs;
+
 mod attach;
 
 /// What the agent asks for.

@@ -8,8 +8,8 @@
 /* Set before loading: TX of TCP is counted here (hook set K), not by call results. */
 const volatile bool counts_written = false;
 
-/* The connection stands: from here on its bytes are counted. */
-static __always_inline void established(const struct sock *sk)
+/* The connection stands: from here on its bytes are counted. `active`: by its own connect(). */
+static __always_inline void established(const struct sock *sk, bool active)
 {
 	const struct tcp_sock *tcp = (const struct tcp_sock *)sk;
 	struct socket_state fresh = {}, *socket;
@@ -17,17 +17,23 @@ static __always_inline void established(const struct sock *sk)
 	struct process_key key;
 
 	socket = bpf_map_lookup_elem(&sockets, &id);
-	if (!socket || socket->state != TCP_SYN_SENT) {
-		/* Accepted. A Fast Open child may have been read before: then it has an entry. */
+	if (!active || !socket || socket->state != TCP_SYN_SENT) {
+		/*
+		 * Accepted, or the event of its connect() was skipped. A Fast Open child may have
+		 * been read before: then it has an entry.
+		 */
 		describe_socket(sk, &fresh);
 		if (fresh.flags & SOCKET_IGNORED)
 			return;
 		fresh.state = TCP_ESTABLISHED;
 		fresh.rx_seq = first_rx_seq(tcp);
-		fresh.tx_seq = first_tx_seq(tcp, false);
+		fresh.tx_seq = first_tx_seq(tcp, active);
 		/* An entry with another peer belonged to a socket whose end was missed. */
-		if (socket && socket->remote_port == fresh.remote_port &&
-		    socket->local_port == fresh.local_port) {
+		if (socket && socket->state != TCP_SYN_SENT &&
+		    socket->remote_port == fresh.remote_port &&
+		    socket->local_port == fresh.local_port &&
+		    ((__u64 *)socket->remote)[0] == ((__u64 *)fresh.remote)[0] &&
+		    ((__u64 *)socket->remote)[1] == ((__u64 *)fresh.remote)[1]) {
 			socket->state = TCP_ESTABLISHED;
 			return;
 		}
@@ -55,7 +61,7 @@ static __always_inline void established(const struct sock *sk)
 	}
 }
 
-static __always_inline void state_changed(const struct sock *sk, int state)
+static __always_inline void state_changed(const struct sock *sk, int before, int state)
 {
 	struct control *control = in_charge();
 	struct socket_state fresh = {}, *socket;
@@ -64,7 +70,7 @@ static __always_inline void state_changed(const struct sock *sk, int state)
 	if (!control)
 		return;
 	if (state == TCP_ESTABLISHED) {
-		established(sk);
+		established(sk, before == TCP_SYN_SENT);
 		return;
 	}
 	if (state == TCP_SYN_SENT) {
@@ -127,7 +133,7 @@ static __always_inline void tcp_consumed(const struct sock *sk)
 		return;
 	socket = bpf_map_lookup_elem(&sockets, &id);
 	if (socket && socket->state == TCP_SYN_SENT)
-		established(sk);
+		established(sk, true);
 	else if (socket && !(socket->flags & SOCKET_IGNORED) && !same_connection(sk, socket))
 		bpf_map_delete_elem(&sockets, &id);
 	socket = socket_of(sk, &fresh, control);
@@ -163,9 +169,12 @@ static __always_inline void tcp_written(const struct sock *sk)
 	socket = socket_of(sk, &fresh, control);
 	if (socket == &fresh || socket->flags & SOCKET_IGNORED)
 		return;
-	/* Data that goes with a SYN is counted once the connection stands. */
-	if (socket->state == TCP_SYN_SENT)
+	if (socket->state == TCP_SYN_SENT) {
+		/* Data that goes with a SYN is counted once the connection stands. */
+		if (BPF_CORE_READ(sk, __sk_common.skc_state) != TCP_SYN_SENT)
+			established(sk, true);
 		return;
+	}
 	written = BPF_CORE_READ((const struct tcp_sock *)sk, write_seq);
 	bytes = written - socket->tx_seq;
 	if (!bytes)

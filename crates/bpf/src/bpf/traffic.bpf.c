@@ -88,7 +88,7 @@ SEC("?tp/sock/inet_sock_set_state")
 int tcp_state(struct trace_event_raw_inet_sock_set_state *ctx)
 {
 	if (ctx->protocol == IPPROTO_TCP)
-		state_changed(ctx->skaddr, ctx->newstate);
+		state_changed(ctx->skaddr, ctx->oldstate, ctx->newstate);
 	return 0;
 }
 
@@ -98,7 +98,7 @@ int tcp_state_btf(__u64 *ctx)
 	const struct sock *sk = (const struct sock *)ctx[0];
 
 	if (BPF_CORE_READ(sk, sk_protocol) == IPPROTO_TCP)
-		state_changed(sk, ctx[2]);
+		state_changed(sk, ctx[1], ctx[2]);
 	return 0;
 }
 

@@ -1,0 +1,164 @@
+//! The programs in charge, and what else this kernel would allow.
+
+use std::os::fd::OwnedFd;
+
+use libbpf_rs::Link;
+use libbpf_rs::Program;
+
+use super::hooks::attach_each;
+use super::hooks::reason;
+use crate::error::Error;
+use crate::error::Result;
+use crate::object;
+use crate::object::Constants;
+use crate::object::Loaded;
+use crate::pins::PinDirectory;
+use crate::plan;
+use crate::plan::Hook;
+use crate::plan::HookSet;
+use crate::support::Support;
+
+/// A hook and what became of it.
+#[derive(Debug, Clone)]
+pub struct HookState {
+    /// The hook.
+    pub hook: Hook,
+    /// Set when it is attached.
+    pub program_id: Option<u32>,
+    /// Events the kernel skipped at this hook, cumulative.
+    pub missed_events: Option<u64>,
+    /// Why it is not attached.
+    pub reason: Option<String>,
+}
+
+/// The programs in charge.
+#[derive(Debug)]
+pub(super) struct Programs {
+    pub(super) set: HookSet,
+    generation: u32,
+    attached: Vec<Attached>,
+    pub(super) refused: Vec<(Hook, String)>,
+}
+
+#[derive(Debug)]
+struct Attached {
+    hook: Hook,
+    program_id: u32,
+    program: Option<OwnedFd>,
+}
+
+impl Programs {
+    /// The programs whose links are pinned.
+    pub(super) fn open(pins: &PinDirectory, set: HookSet, generation: u32) -> Result<Programs> {
+        let mut known = plan::known();
+        // A program that two sets share is listed once.
+        known.dedup_by_key(|hook| hook.program);
+        let mut attached = Vec::new();
+        for (_, program) in pins.links()?.into_iter().filter(|(g, _)| *g == generation) {
+            let Some(hook) = known.iter().find(|hook| hook.program == program) else {
+                continue;
+            };
+            let path = pins.current().join(object::link_name(generation, &program));
+            let failed = |e: libbpf_rs::Error| {
+                Error::kernel(format!("open {}", path.display()), crate::error::errno(&e))
+            };
+            let mut link = Link::open(&path).map_err(failed)?;
+            let program_id = link.info().map_err(failed)?.prog_id;
+            link.disconnect();
+            // Opening by id needs CAP_SYS_ADMIN; without it only the miss counts are unknown.
+            let program = Program::fd_from_id(program_id).ok();
+            attached.push(Attached {
+                hook: *hook,
+                program_id,
+                program,
+            });
+        }
+        attached.sort_by_key(|a| known.iter().position(|hook| *hook == a.hook));
+        Ok(Programs {
+            set,
+            generation,
+            attached,
+            refused: Vec::new(),
+        })
+    }
+
+    pub(super) fn states(&self) -> Vec<HookState> {
+        let attached = self.attached.iter().map(|a| HookState {
+            hook: a.hook,
+            program_id: Some(a.program_id),
+            missed_events: a.missed_events(),
+            reason: None,
+        });
+        let refused = self.refused.iter().map(|(hook, reason)| HookState {
+            hook: *hook,
+            program_id: None,
+            missed_events: None,
+            reason: Some(reason.clone()),
+        });
+        attached.chain(refused).collect()
+    }
+
+    pub(super) fn missed_events(&self) -> u64 {
+        let lossy = self
+            .attached
+            .iter()
+            .filter(|attached| !attached.hook.heals());
+        lossy.filter_map(Attached::missed_events).sum()
+    }
+
+    pub(super) fn explore(&mut self, pins: &PinDirectory) -> Result<()> {
+        let support = Support::find_out()?;
+        let directory = pins.current();
+        let Some(plan) = plan::plans(&support, Some(self.set)).into_iter().next() else {
+            return Ok(());
+        };
+        let there = |hook: &Hook| {
+            self.attached.iter().any(|a| a.hook.program == hook.program)
+                || self.refused.iter().any(|(h, _)| h.program == hook.program)
+        };
+        let tried: Vec<Hook> = plan
+            .optional
+            .iter()
+            .copied()
+            .filter(|h| !there(h))
+            .collect();
+        let constants = Constants::of(&plan, self.generation);
+        let mut refused = attach_each(&tried, constants, &support, &directory)?;
+        refused.append(&mut self.refused);
+        for set in HookSet::ALL.into_iter().filter(|set| *set != self.set) {
+            if let Some(lack) = plan::missing(&support, set) {
+                refused.extend(plan::sample(set).map(|hook| (hook, lack.to_owned())));
+                continue;
+            }
+            let Some(hook) = plan::sample(set) else {
+                continue;
+            };
+            if refused.iter().any(|(h, _)| h.program == hook.program) {
+                continue;
+            }
+            // Generation 0 is never in charge: attached for an instant, it counts nothing.
+            let idle = Constants {
+                generation: 0,
+                ..constants
+            };
+            let loaded = Loaded::load(&[hook], idle, &support, &directory)?;
+            let outcome = loaded.and_then(|loaded| loaded.try_out(&[hook]));
+            let why = match outcome {
+                Err(refusal) => reason(&refusal.reason),
+                Ok(()) => format!("not needed: hook set {} counts", self.set),
+            };
+            refused.push((hook, why));
+        }
+        *self = Programs {
+            refused,
+            ..Programs::open(pins, self.set, self.generation)?
+        };
+        Ok(())
+    }
+}
+
+impl Attached {
+    fn missed_events(&self) -> Option<u64> {
+        object::missed_events(self.program.as_ref()?).ok()
+    }
+}
