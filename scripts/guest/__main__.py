@@ -7,7 +7,7 @@ import sys
 import time
 from pathlib import Path
 
-from guest import Failure, debian, image, machine
+from guest import Failure, debian, image, machine, verifier
 from guest.cells import Guest
 from guest.table import report
 
@@ -62,9 +62,10 @@ def main():
         parts = [base, image.modules(kernel, release)]
         for hooks in [options.hooks] if options.hooks else HOOKS:
             guests.append(visit(series, hooks, kernel, parts, options, logs))
+    costs, over = verifier.report(guests)
     text, unexplained = report(guests)
-    print(text, end="")
-    return 1 if unexplained else 0
+    print(costs + "\n" + text, end="")
+    return 1 if unexplained or over else 0
 
 
 def visit(series, hooks, kernel, parts, options, logs):

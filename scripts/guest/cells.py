@@ -6,6 +6,8 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from guest import verifier
+
 EXPECTED = Path(__file__).parent / "expected"
 # What a cell can be, best first.
 # Missed: bytes are missing and the agent said itself that it lost events.
@@ -29,6 +31,7 @@ class Guest:
     def __init__(self, kernel, hooks, sections):
         self.kernel, self.hooks = kernel, hooks
         self.impossible, self.runs, self.lost = "", [], 0
+        self.costs = verifier.costs(sections)
         selftest = sections.get("selftest")
         if selftest is None or "{" not in selftest.text:
             self.impossible = refusal(sections)

@@ -130,8 +130,14 @@ pub struct Probe {
     news: Vec<(ProcessId, Process)>,
     ring_losses: u64,
     seeder: Option<Seeder>,
+    /// When, boot clock, ns.
+    owners_sought: u64,
     socket_entries: u32,
 }
+
+/// An accepted connection that nobody uses has no owner for as long as it likes; looking for one
+/// walks all open files.
+const SEEK_OWNERS_EVERY: u64 = 5_000_000_000;
 
 impl fmt::Debug for Probe {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -183,6 +189,7 @@ impl Probe {
             // All entries are looked at once in any case.
             ring_losses: 0,
             seeder,
+            owners_sought: 0,
             socket_entries: 0,
         };
         probe.hand_over(handover.seq, handover.time)?;
@@ -301,7 +308,9 @@ impl Probe {
             self.socket_entries = census.entries;
             // Walking all open files takes its time, and an iterator stops no program.
             drop(unpreempted);
-            if census.ownerless > 0 {
+            let due = reading.time.saturating_sub(self.owners_sought) >= SEEK_OWNERS_EVERY;
+            if census.ownerless > 0 && due {
+                self.owners_sought = reading.time;
                 self.find_owners();
             }
             reading.connections = Some(census.by_process.into_iter().collect());

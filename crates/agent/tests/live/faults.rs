@@ -120,7 +120,13 @@ fn without_rights_the_capabilities_are_named() {
     fs::set_permissions(directory, fs::Permissions::from_mode(0o777)).unwrap();
     // The build directory may be closed to others.
     let copy = directory.join("netmon-agent");
-    fs::copy(binary("netmon-agent"), &copy).unwrap();
+    // By another program: a file that a child of this one has inherited open cannot be run.
+    let copied = Command::new("cp")
+        .arg(binary("netmon-agent"))
+        .arg(&copy)
+        .status()
+        .unwrap();
+    assert!(copied.success());
     let agent = stage.agent_command();
     let output = Command::new("setpriv")
         .args(["--reuid", "nobody", "--regid", "nogroup", "--clear-groups"])

@@ -96,7 +96,14 @@ fn plain_user_can_run_every_case() {
     // The build directory may be closed to others.
     let directory = tempfile::tempdir().unwrap();
     let program = directory.path().join("netmon-test");
-    std::fs::copy(std::env::current_exe().unwrap(), &program).unwrap();
+    // Copied by another program: a test that starts a child meanwhile would hand it our file, open
+    // for writing, and what is written cannot be run ("text file busy").
+    let copied = Command::new("cp")
+        .arg(std::env::current_exe().unwrap())
+        .arg(&program)
+        .status()
+        .unwrap();
+    assert!(copied.success());
     let open = std::os::unix::fs::PermissionsExt::from_mode(0o755);
     std::fs::set_permissions(directory.path(), open).unwrap();
     let output = Command::new(program)
