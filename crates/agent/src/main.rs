@@ -128,6 +128,8 @@ async fn serve(config: &Config, options: &Options) -> anyhow::Result<()> {
     };
     let mut term = signal(SignalKind::terminate()).context("listen for SIGTERM")?;
     let mut int = signal(SignalKind::interrupt()).context("listen for SIGINT")?;
+    // Before anything is pinned: an agent that cannot serve must not leave programs behind.
+    socket::free(&config.socket).await?;
     let probe = Probe::start(options)?;
     let about = Arc::new(About::new(&probe, config.tick, config.max_exited as usize));
     tracing::info!(

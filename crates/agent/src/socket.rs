@@ -126,8 +126,11 @@ fn inode(path: &Path) -> io::Result<u64> {
     Ok(fs::symlink_metadata(path)?.ino())
 }
 
-/// Nothing is there, or the socket of an agent that has ended.
-async fn free(path: &Path) -> Result<(), Error> {
+/// Nothing is at `path`, or the socket of an agent that has ended.
+///
+/// # Errors
+/// [`Error::InUse`], [`Error::NotASocket`].
+pub async fn free(path: &Path) -> Result<(), Error> {
     match fs::symlink_metadata(path) {
         Err(_) => return Ok(()),
         Ok(metadata) if !metadata.file_type().is_socket() => {

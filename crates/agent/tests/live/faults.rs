@@ -28,29 +28,32 @@ fn a_second_agent_names_the_first() {
     }
     let mut stage = Stage::with_agent("second");
     let pid = format!("(pid {})", stage.agent_pid());
-    let same = stage
-        .agent_command()
+    let same_pins = Command::new(binary("netmon-agent"))
+        .arg("--socket")
+        .arg(stage.directory.path().join("other.sock"))
+        .arg("--pin-dir")
+        .arg(&stage.pins)
         .env("RUST_BACKTRACE", "1")
         .output()
         .unwrap();
     expect(
-        &same,
+        &same_pins,
         3,
         &["another agent has the pinned maps", &pid, "--pin-dir"],
     );
-    let other_pins = Stage::empty("second-pins");
-    let mut command = other_pins.agent_command();
-    let output = command.arg("--socket").arg(stage.socket()).output();
-    // clap takes a flag once: the pins of the other stage, the socket of this one.
-    drop(output);
+    let other_pins = format!("{}-other", stage.pins.display());
     let output = Command::new(binary("netmon-agent"))
         .arg("--socket")
         .arg(stage.socket())
         .arg("--pin-dir")
-        .arg(&other_pins.pins)
+        .arg(&other_pins)
         .output()
         .unwrap();
     expect(&output, 3, &["another agent serves", &pid, "--socket"]);
+    assert!(
+        !std::path::Path::new(&other_pins).exists(),
+        "nothing is pinned by an agent that cannot serve"
+    );
     stage.signal("-TERM");
     assert_eq!(stage.wait(), Some(0));
 }

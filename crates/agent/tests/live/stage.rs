@@ -11,6 +11,9 @@ use std::process::Output;
 use std::process::Stdio;
 use std::sync::mpsc;
 use std::sync::mpsc::Receiver;
+use std::sync::Mutex;
+use std::sync::MutexGuard;
+use std::sync::PoisonError;
 use std::time::Duration;
 use std::time::Instant;
 
@@ -40,22 +43,29 @@ pub fn binary(name: &str) -> PathBuf {
     path
 }
 
+/// The tests measure and compare what the whole machine does: one after the other.
+static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+
 pub struct Stage {
     pub directory: tempfile::TempDir,
     pub pins: PathBuf,
     agent: Option<Child>,
     children: Vec<Child>,
+    /// Given back last.
+    _turn: MutexGuard<'static, ()>,
 }
 
 impl Stage {
     /// Nothing runs yet.
     pub fn empty(name: &str) -> Stage {
+        let turn = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
         let directory = tempfile::tempdir().unwrap();
         // The directory must be open to the users that tests run clients as.
         let open = <fs::Permissions as std::os::unix::fs::PermissionsExt>::from_mode(0o755);
         fs::set_permissions(directory.path(), open).unwrap();
         let pins = format!("/sys/fs/bpf/netmon-live-{name}-{}", std::process::id());
         Stage {
+            _turn: turn,
             directory,
             pins: pins.into(),
             agent: None,
