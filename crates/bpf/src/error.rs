@@ -74,7 +74,10 @@ pub struct Refusal {
 }
 
 fn list(refused: &[Refusal]) -> String {
-    let each = |r: &Refusal| format!("{}: {} {}", r.set, r.hook, r.reason);
+    let each = |r: &Refusal| match r.hook.as_str() {
+        "" => format!("{}: {}", r.set, r.reason),
+        hook => format!("{}: {hook} {}", r.set, r.reason),
+    };
     refused.iter().map(each).collect::<Vec<_>>().join("; ")
 }
 
