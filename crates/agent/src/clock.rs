@@ -55,6 +55,6 @@ mod tests {
         let nine = SystemTime::UNIX_EPOCH + Duration::from_secs(9);
         assert_eq!(anchor.wall(1_500), nine + Duration::from_nanos(500));
         assert_eq!(anchor.wall(400), nine - Duration::from_nanos(600));
-        assert_eq!(anchor.wall(u64::MAX), anchor.wall(u64::MAX));
+        assert!(anchor.wall(u64::MAX) > nine, "far ahead, and no overflow");
     }
 }

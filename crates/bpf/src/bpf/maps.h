@@ -61,7 +61,7 @@ struct {
 	__type(value, __u64);
 } losses SEC(".maps");
 
-/* Full: the agent reads all of `processes` once instead. */
+/* Full: the agent looks again at every process it knows of. */
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
 	__uint(max_entries, 256 * 1024);
