@@ -120,6 +120,15 @@ impl NetmonService for Service {
             event.map(|event| v1::WatchTrafficResponse { event: Some(event) })
         }))))
     }
+
+    type QueryHistoryStream = Messages<v1::QueryHistoryResponse>;
+
+    async fn query_history(
+        &self,
+        _request: Request<v1::QueryHistoryRequest>,
+    ) -> Reply<Self::QueryHistoryStream> {
+        Err(Status::unimplemented("this agent keeps no history"))
+    }
 }
 
 fn selection(filter: Option<v1::Filter>) -> Result<Selection, Status> {

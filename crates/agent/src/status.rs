@@ -101,6 +101,7 @@ impl About {
                 exited_kept: condition.exited.0 as u32,
                 exited_capacity: self.max_exited as u32,
                 exited_oldest: condition.exited.1.and_then(time),
+                ..Default::default()
             }),
         }
     }

@@ -170,6 +170,14 @@ type Events<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
 impl NetmonService for Service {
     type ListProcessesStream = Events<v1::ListProcessesResponse>;
     type WatchTrafficStream = Events<v1::WatchTrafficResponse>;
+    type QueryHistoryStream = Events<v1::QueryHistoryResponse>;
+
+    async fn query_history(
+        &self,
+        _request: Request<v1::QueryHistoryRequest>,
+    ) -> Result<Response<Self::QueryHistoryStream>, Status> {
+        Err(Status::unimplemented("this agent keeps no history"))
+    }
 
     async fn get_agent(
         &self,

@@ -89,6 +89,7 @@ pub fn agent() -> v1::GetAgentResponse {
             exited_kept: 2,
             exited_capacity: 4096,
             exited_oldest: at(-127),
+            ..Default::default()
         }),
     }
 }
