@@ -1,46 +1,6 @@
 //! The agent: counts the network traffic of every process and serves it over a Unix socket.
 #![forbid(unsafe_code)]
 
-mod causes;
-
-mod config;
-
-mod clock;
-
-mod process;
-
-mod rate;
-
-mod frame;
-
-mod roster;
-
-mod ledger;
-
-mod collector;
-
-mod hub;
-
-mod capabilities;
-
-mod selection;
-
-mod wire;
-
-mod status;
-
-mod viewer;
-
-mod service;
-
-mod socket;
-
-mod server;
-
-mod check;
-
-mod failure;
-
 use std::process::ExitCode;
 use std::sync::atomic::AtomicU32;
 use std::sync::Arc;
@@ -56,16 +16,19 @@ use tokio::signal::unix::SignalKind;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use collector::Collected;
-use collector::Collector;
-use config::Config;
-use config::LogFormat;
-use failure::Failure;
-use hub::Hub;
-use ledger::Ledger;
-use service::Service;
-use socket::Access;
-use status::About;
+use netmon_agent::check;
+use netmon_agent::collector::Collected;
+use netmon_agent::collector::Collector;
+use netmon_agent::config::Config;
+use netmon_agent::config::LogFormat;
+use netmon_agent::failure::Failure;
+use netmon_agent::hub::Hub;
+use netmon_agent::ledger::Ledger;
+use netmon_agent::server;
+use netmon_agent::service::Service;
+use netmon_agent::socket;
+use netmon_agent::socket::Access;
+use netmon_agent::status::About;
 
 /// Viewers get this long to end when the agent is told to.
 const GRACE: Duration = Duration::from_millis(1500);

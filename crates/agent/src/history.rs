@@ -1,0 +1,185 @@
+//! The rolling past: who moved how many bytes, over restarts and reboots, in several resolutions.
+//!
+//! A tick is appended by whoever owns the ledger: encoded, kept in memory and left for a thread of
+//! its own to write. An answer works on a snapshot, so neither waits for the other.
+
+use std::sync::Arc;
+
+mod options;
+mod query;
+
+pub use options::tiers;
+pub use options::Options;
+pub use options::Tier;
+pub use query::Answer;
+pub use query::AnswerRow;
+pub use query::Described;
+pub use query::Grouping;
+pub use query::Header;
+pub use query::Kinds;
+pub use query::Order;
+pub use query::Query;
+pub use query::Step;
+pub use query::Subject;
+pub use query::Sum;
+
+use crate::frame::Frame;
+use crate::process::Facts;
+use crate::rate::Peaks;
+
+/// Random id of a boot of the machine, as in /proc/sys/kernel/random/boot_id. Boot-clock times and
+/// process ids mean something only together with it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct BootId(pub u128);
+
+/// What the frame of a tick does not say.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Moment {
+    /// Wall clock at the end of the tick, ns since 1970.
+    pub wall: u64,
+    /// The tick stands for an interval without an agent: the first one after a restart.
+    pub gap: Option<Gap>,
+}
+
+/// An interval without an agent.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Gap {
+    /// End of the last tick before it, wall clock, ns since 1970.
+    pub from: u64,
+    /// Begin of the first tick after it.
+    pub to: u64,
+    /// Its bytes are in the tick that tells of it. `false`: nobody counted.
+    pub counters_kept: bool,
+}
+
+/// What an earlier agent left.
+#[derive(Debug, Clone, Default)]
+pub struct Past {
+    /// The newest tick, of whatever boot. `None`: there is no past.
+    pub last: Option<LastTick>,
+    /// Processes of the running boot that had not ended at the last tick.
+    pub processes: Vec<Known>,
+    /// One sentence each: what was found that is not as it should be.
+    pub notes: Vec<String>,
+}
+
+/// The newest tick that is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LastTick {
+    /// Its number.
+    pub seq: u64,
+    /// The boot it belongs to.
+    pub boot: BootId,
+    /// End, boot clock, ns.
+    pub end: u64,
+    /// End, wall clock, ns since 1970.
+    pub wall: u64,
+}
+
+/// A process as it was known at some moment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Known {
+    /// What it is.
+    pub facts: Arc<Facts>,
+    /// Cumulative bytes by kind, only kinds that are not zero.
+    pub totals: Vec<Sum>,
+    /// Since first seen, loopback left out.
+    pub peaks: Peaks,
+    /// Since first seen, loopback included.
+    pub peaks_with_loopback: Peaks,
+}
+
+/// How the history is doing.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Status {
+    /// As configured, finest first.
+    pub tiers: Vec<TierStatus>,
+    /// Why the newest ticks are not on disk, as one sentence. `None`: they are, or memory is all
+    /// that was asked for.
+    pub problem: Option<String>,
+    /// Ticks that were never written and are not in memory any more, since the start.
+    pub ticks_lost: u64,
+    /// Damaged parts that were found and skipped, since the start.
+    pub damaged: u64,
+}
+
+/// One resolution.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct TierStatus {
+    /// Length of what is kept as one, ns.
+    pub step: u64,
+    /// How far back it is meant to reach, ns.
+    pub span: u64,
+    /// Bytes on disk, or in memory when that is all there is.
+    pub bytes: u64,
+    /// Begin of the oldest tick, wall clock, ns since 1970. `None`: nothing is kept.
+    pub oldest: Option<u64>,
+}
+
+/// Why there is no history.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// Another agent has it.
+    #[error("another agent keeps its history in {0}")]
+    Locked(std::path::PathBuf),
+    /// The directory cannot be made or used.
+    #[error("cannot keep history in {path}")]
+    Directory {
+        /// Which one.
+        path: std::path::PathBuf,
+        /// As the system said it.
+        source: std::io::Error,
+    },
+    /// The thread that writes cannot start.
+    #[error("cannot start the history writer")]
+    Thread(#[source] std::io::Error),
+}
+
+/// The past, open for appending.
+#[derive(Debug)]
+pub struct History {}
+
+impl History {
+    /// Opens or makes the directory and starts the writer. Blocks: reads the newest files.
+    ///
+    /// # Errors
+    /// When the directory cannot be used at all. A disk that is full or read-only is no error: ticks
+    /// are then kept in memory and [`Status::problem`] says so.
+    pub fn open(options: Options) -> Result<(History, Past), OpenError> {
+        let _ = options;
+        Ok((History {}, Past::default()))
+    }
+
+    /// Takes a tick. Does not touch the disk and does not wait for answers.
+    pub fn append(&self, frame: &Frame, moment: Moment) {
+        let _ = (frame, moment);
+    }
+
+    /// Number of the last tick that survives the end of this process: it was handed to the kernel
+    /// to write, or was given up (see [`Status::ticks_lost`]). In memory only: the last one.
+    pub fn acknowledged(&self) -> Option<u64> {
+        None
+    }
+
+    /// Everything up to now, unchanging. Takes microseconds.
+    pub fn snapshot(&self) -> Snapshot {
+        Snapshot {}
+    }
+
+    /// How it is doing.
+    pub fn status(&self) -> Status {
+        Status::default()
+    }
+}
+
+/// The past at one moment.
+#[derive(Debug, Clone)]
+pub struct Snapshot {}
+
+impl Snapshot {
+    /// Answers a query. Blocks: reads files, here and with every step that is taken from the answer.
+    pub fn answer(&self, query: Query) -> Answer {
+        let _ = query;
+        Answer::default()
+    }
+}

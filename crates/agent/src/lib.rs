@@ -1,0 +1,45 @@
+//! The agent as a library: what the program, the benches and the tests are made of. No interface of
+//! its own: other programs use the API (`netmon-api`).
+#![forbid(unsafe_code)]
+
+pub mod causes;
+
+pub mod config;
+
+pub mod clock;
+
+pub mod process;
+
+pub mod rate;
+
+pub mod frame;
+
+pub mod history;
+
+pub mod roster;
+
+pub mod ledger;
+
+pub mod collector;
+
+pub mod hub;
+
+pub mod capabilities;
+
+pub mod selection;
+
+pub mod wire;
+
+pub mod status;
+
+pub mod viewer;
+
+pub mod service;
+
+pub mod socket;
+
+pub mod server;
+
+pub mod check;
+
+pub mod failure;
