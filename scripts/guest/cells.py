@@ -3,7 +3,7 @@
 import fnmatch
 import json
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from guest import verifier
@@ -13,6 +13,9 @@ EXPECTED = Path(__file__).parent / "expected"
 # Missed: bytes are missing and the agent said itself that it lost events.
 EXACT, IMPOSSIBLE, MISSED, OFF, FAILED = "exact", "impossible", "missed", "off", "failed"
 WORST = [EXACT, IMPOSSIBLE, MISSED, OFF, FAILED]
+PROGRAM = re.compile(r"^== (\w+)$(.*?)(?=^== \w+$|\Z)", re.MULTILINE | re.DOTALL)
+FAILED_TEST = re.compile(r"^test (\S+) \.\.\. FAILED$", re.MULTILINE)
+SKIPPED_TEST = re.compile(r"^SKIPPED: (.*)$", re.MULTILINE)
 LOST = re.compile(r"the agent reports (\d+) lost events")
 
 
@@ -23,6 +26,8 @@ class Run:
     where: str
     outcome: str
     words: str = ""
+    # Whose counts are not exact.
+    processes: int = 0
 
 
 class Guest:
@@ -32,14 +37,33 @@ class Guest:
         self.kernel, self.hooks = kernel, hooks
         self.impossible, self.runs, self.lost = "", [], 0
         self.costs = verifier.costs(sections)
+        self.release = sections["release"].text.strip() if "release" in sections else ""
         selftest = sections.get("selftest")
         if selftest is None or "{" not in selftest.text:
             self.impossible = refusal(sections)
             return
-        lost = LOST.search(selftest.text)
-        self.lost = int(lost.group(1)) if lost else 0
+        for name in ("selftest", "load"):
+            if name in sections:
+                self.take(sections[name])
+        if "tests" in sections:
+            self.runs += tested(sections["tests"])
+
+    def take(self, selftest):
+        """The runs of one selftest."""
+        if "{" not in selftest.text:
+            words = selftest.text.strip().splitlines()[-1:] or ["it said nothing"]
+            self.runs.append(Run("load", "", FAILED, words[0]))
+            return
+        found = LOST.search(selftest.text)
+        lost = int(found.group(1)) if found else 0
+        self.lost += lost
         document = json.JSONDecoder().raw_decode(selftest.text[selftest.text.index("{"):])[0]
-        self.runs = [run_of(case, self.lost) for case in document["cases"]]
+        runs = [run_of(case, lost) for case in document["cases"]]
+        # Each event that is lost spoils one process at most.
+        spoiled = sum(run.processes for run in runs if run.outcome == MISSED)
+        if spoiled > lost:
+            runs = [replace(run, outcome=OFF) if run.outcome == MISSED else run for run in runs]
+        self.runs += runs
 
     def cell(self, case):
         """The runs of one case."""
@@ -57,8 +81,28 @@ def run_of(case, lost):
         wrong = [f"{process['process']} {process['result']}" for process in case["processes"]
                  if process["result"] != "ok"]
         words = ", ".join(wrong)
-        return Run(case["case"], where, MISSED if lost and "+" not in words else OFF, words)
+        outcome = MISSED if lost and "+" not in words else OFF
+        return Run(case["case"], where, outcome, words, len(wrong))
     return Run(case["case"], where, FAILED, case["reason"] or "no reason given")
+
+
+def tested(section):
+    """What the test programs on the disk said: one run for each program."""
+    runs = []
+    for name, part in PROGRAM.findall(section.text):
+        failed = FAILED_TEST.findall(part)
+        skipped = SKIPPED_TEST.findall(part)
+        ended = "test result: " in part
+        if failed or not ended:
+            words = ", ".join(failed) or f"it ended early: {part.strip().splitlines()[-1]}"
+            runs.append(Run(f"tests {name}", "", FAILED, words))
+        elif skipped:
+            runs.append(Run(f"tests {name}", "", IMPOSSIBLE, "; ".join(sorted(set(skipped)))))
+        else:
+            runs.append(Run(f"tests {name}", "", EXACT))
+    if not runs:
+        runs = [Run("tests", "", FAILED, section.text.strip()[-200:])]
+    return runs
 
 
 def refusal(sections):

@@ -7,11 +7,12 @@ import subprocess
 from pathlib import Path
 
 from guest import Failure
+from guest.disk import found
 
 # What the cases need beyond the kernel image, each with what it depends on. What a kernel does
 # not have as a module is built in or not there at all: the cases find out which.
 MODULES = ["veth", "tls", "gcm", "ctr", "ghash_generic", "aesni_intel", "mptcp_diag", "tcp_diag",
-           "udp_diag", "sch_fq"]
+           "udp_diag", "sch_fq", "virtio_pci", "virtio_blk"]
 HERE = Path(__file__).parent
 
 
@@ -65,12 +66,12 @@ class Image:
 def base(binaries):
     """What all guests have in common."""
     image = Image()
-    for directory in ("proc", "sys", "dev", "run", "tmp", "root", "var/run", "var/lib"):
+    for directory in ("proc", "sys", "dev", "run", "tmp", "root", "mnt", "var/run", "var/lib"):
         image.directory(directory)
     image.program("bin/busybox", "/bin/busybox")
     image.link("bin/sh", "busybox")
     # Before /bin in PATH: busybox has an ip of its own that knows less.
-    image.program("usr/local/bin/ip", command("ip"))
+    image.program("usr/local/bin/ip", found("ip"))
     for name in ("netmon", "netmon-agent"):
         image.program(f"usr/local/bin/{name}", binaries / name)
     image.file("etc/passwd", b"root:x:0:0:root:/root:/bin/sh\n")
@@ -118,11 +119,3 @@ def unpacked(path):
     if path.suffix == ".ko":
         return content
     raise Failure(f"{path.name}: unknown compression")
-
-
-def command(name):
-    """Where a program of this machine is."""
-    for directory in ("/usr/sbin", "/usr/bin", "/sbin", "/bin"):
-        if (Path(directory) / name).exists():
-            return f"{directory}/{name}"
-    raise Failure(f"{name} is not installed")

@@ -27,9 +27,9 @@ def vmlinuz(kernel):
     raise Failure(f"no kernel image in {kernel}")
 
 
-def boot(kernel, archives, cpus, limit, log):
-    """Runs a guest until it powers off, or for `limit` seconds. Gives its sections by name; what
-    its console said goes to the file `log`."""
+def boot(kernel, archives, disk, cpus, limit, log):
+    """Runs a guest until it powers off, or for `limit` seconds. `disk` is not changed. Gives its
+    sections by name; what its console said goes to the file `log`."""
     with tempfile.TemporaryDirectory(prefix="netmon-guest-") as directory:
         initrd, output = Path(directory) / "initrd", Path(directory) / "output"
         initrd.write_bytes(b"".join(archives))
@@ -39,6 +39,7 @@ def boot(kernel, archives, cpus, limit, log):
                    "-smp", str(cpus), "-m", "1024", "-nodefaults", "-display", "none",
                    "-no-reboot", "-kernel", vmlinuz(kernel), "-initrd", initrd,
                    "-append", options,
+                   "-drive", f"file={disk},format=raw,if=virtio,snapshot=on",
                    "-serial", f"file:{log}", "-serial", f"file:{output}"]
         try:
             subprocess.run(command, timeout=limit, check=True, stdin=subprocess.DEVNULL,

@@ -92,6 +92,10 @@ impl Stage {
             .arg("--pin-dir")
             .arg(&self.pins);
         command.args(["--socket-group", "nogroup"]);
+        // The kernel matrix runs the tests with each set.
+        if let Some(hooks) = std::env::var_os("NETMON_TEST_HOOKS") {
+            command.arg("--hooks").arg(hooks);
+        }
         command
     }
 
@@ -106,7 +110,7 @@ impl Stage {
                 .spawn()
                 .unwrap(),
         );
-        for _ in 0..5000 {
+        for _ in 0..30_000 {
             if std::os::unix::net::UnixStream::connect(self.socket()).is_ok() {
                 return begin.elapsed();
             }
