@@ -33,6 +33,31 @@ impl Anchor {
         };
         moved.unwrap_or(SystemTime::UNIX_EPOCH)
     }
+
+    /// The same, as ns since 1970.
+    pub fn wall_ns(&self, boot: u64) -> u64 {
+        let since = self.wall(boot).duration_since(SystemTime::UNIX_EPOCH);
+        u64::try_from(since.unwrap_or_default().as_nanos()).unwrap_or(u64::MAX)
+    }
+
+    /// An anchor that was taken before: an instant by both clocks, ns since 1970 for the wall's.
+    pub fn of(boot: u64, wall: u64) -> Self {
+        Anchor {
+            boot,
+            wall: from_ns(wall),
+        }
+    }
+}
+
+/// Of ns since 1970.
+pub fn from_ns(wall: u64) -> SystemTime {
+    SystemTime::UNIX_EPOCH + Duration::from_nanos(wall)
+}
+
+/// The id of this boot of the machine, `None` where the kernel does not tell it.
+pub fn boot_id() -> Option<u128> {
+    let text = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
+    u128::from_str_radix(&text.trim().replace('-', ""), 16).ok()
 }
 
 /// Nanoseconds since boot, suspended time included.

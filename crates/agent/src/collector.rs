@@ -18,6 +18,7 @@ use tokio::sync::mpsc::Sender;
 
 use crate::causes::report;
 use crate::clock::boot_now;
+use crate::history::History;
 use crate::ledger::Reading;
 use crate::process::is_alive;
 use crate::process::sees_all_processes;
@@ -48,8 +49,10 @@ pub struct Collector {
     /// Nobody needs connection counts every tick while nobody looks.
     viewers: Arc<AtomicU32>,
     ticks: u64,
-    /// Told to the ledger, their counters final: to be deleted after one more reading.
-    ended: Vec<ProcessId>,
+    /// Told to the ledger in that tick, their counters final: to be deleted after one more reading,
+    /// and not before the tick is where the end of this agent cannot take it from.
+    ended: Vec<(u64, ProcessId)>,
+    history: Arc<History>,
     /// News that a full channel has kept from the ledger.
     untold: Vec<Facts>,
     vanished: Vec<ProcessId>,
@@ -69,7 +72,8 @@ const CHECKED_PER_TICK: usize = 32;
 const UNWATCHED_CENSUS: u64 = 10;
 
 impl Collector {
-    /// Reads for the first time. Ticks go on where the agent before stopped.
+    /// Reads for the first time. Ticks go on where the agent before stopped, or after `last_seq`
+    /// where the machine has started anew since.
     ///
     /// # Errors
     /// When the kernel refuses.
@@ -77,6 +81,8 @@ impl Collector {
         probe: Probe,
         tick: Duration,
         viewers: Arc<AtomicU32>,
+        history: Arc<History>,
+        last_seq: u64,
     ) -> Result<(Collector, Collected)> {
         let left = probe.handover();
         let step = u64::try_from(tick.as_nanos()).unwrap_or(u64::MAX).max(1);
@@ -90,8 +96,9 @@ impl Collector {
         let mut collector = Collector {
             probe,
             describer: Describer::new(),
+            history,
             tick,
-            seq: left.seq,
+            seq: left.seq.max(last_seq),
             last: left.time,
             viewers,
             ticks: 0,
@@ -101,7 +108,7 @@ impl Collector {
             missing: HashSet::new(),
             live: Vec::new(),
             checks_living: sees_all_processes(),
-            first: (left.seq + missed.max(1), now),
+            first: (left.seq.max(last_seq) + missed.max(1), now),
             hooks,
         };
         if !collector.checks_living {
@@ -182,8 +189,11 @@ impl Collector {
             .map(|(id, process)| describer.facts(*id, process));
         self.untold.extend(news);
         // Read once more since they were told as ended: now nothing can come any more.
-        self.probe.forget(&self.ended)?;
-        self.ended.clear();
+        let safe = self.history.acknowledged().unwrap_or(0);
+        let (forget, keep): (Vec<_>, Vec<_>) = self.ended.iter().partition(|(seq, _)| *seq <= safe);
+        let forget: Vec<ProcessId> = forget.into_iter().map(|(_, id)| id).collect();
+        self.probe.forget(&forget)?;
+        self.ended = keep;
         self.seq = self.number(read.time);
         self.last = read.time;
         self.probe.hand_over(self.seq, self.last)?;
@@ -257,11 +267,12 @@ impl Collector {
     }
 }
 
-fn ended_in(reading: &Reading) -> Vec<ProcessId> {
+fn ended_in(reading: &Reading) -> Vec<(u64, ProcessId)> {
     let marked = reading
         .news
         .iter()
         .filter(|facts| facts.exit.is_some())
         .map(|facts| facts.id);
-    marked.chain(reading.vanished.iter().copied()).collect()
+    let ended = marked.chain(reading.vanished.iter().copied());
+    ended.map(|id| (reading.seq, id)).collect()
 }

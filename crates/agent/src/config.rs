@@ -7,6 +7,9 @@ use clap::Parser;
 use clap::ValueEnum;
 use netmon_bpf::plan::HookSet;
 
+use crate::history::tiers;
+use crate::history::Tier;
+
 /// Counts the TCP and UDP bytes of every process and serves them to `netmon`.
 ///
 /// Programs and counters stay in the kernel when the agent ends and go on counting; a later agent
@@ -35,6 +38,17 @@ pub struct Config {
     /// Exited processes to keep; the oldest go first
     #[arg(long, value_name = "N", default_value_t = 4096, value_parser = clap::value_parser!(u32).range(0..=1 << 20))]
     pub max_exited: u32,
+    /// Directory for history, or 'none' to keep it in memory only
+    #[arg(long, value_name = "DIR|none", default_value = "/var/lib/netmon")]
+    pub state_dir: PathBuf,
+    /// How much of the past to keep in which resolution: SPAN@STEP[,SPAN@STEP...]; in memory only,
+    /// 1h@1s,24h@10s unless said otherwise
+    #[arg(long, value_name = "TIERS", value_parser = history)]
+    pub history: Option<History>,
+    /// Bytes that history may take, such as 500MiB or 1GiB; in memory only, 24MiB unless said
+    /// otherwise
+    #[arg(long, value_name = "SIZE", value_parser = size)]
+    pub history_size: Option<u64>,
     /// Directory for pins, on a BPF file system
     #[arg(long, value_name = "DIR", default_value = "/sys/fs/bpf/netmon")]
     pub pin_dir: PathBuf,
@@ -58,9 +72,44 @@ pub struct Config {
     pub log_format: LogFormat,
 }
 
+impl Config {
+    /// Where history goes on disk; `None`: in memory only.
+    pub fn state_directory(&self) -> Option<&std::path::Path> {
+        (self.state_dir.as_os_str() != "none").then_some(&self.state_dir)
+    }
+}
+
 const EXIT_CODES: &str = "\
 Exit codes: 0 ended by a signal; 1 other failure; 2 usage; 3 another agent has the socket or the
 pins; 4 rights missing; 5 kernel not usable; 6 no BPF file system; 7 pins of another layout";
+
+/// Parsed `--history`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct History(pub Vec<Tier>);
+
+fn history(text: &str) -> Result<History, String> {
+    tiers(text).map(History)
+}
+
+fn size(text: &str) -> Result<u64, String> {
+    let digits = text
+        .find(|c: char| !c.is_ascii_digit())
+        .unwrap_or(text.len());
+    let (number, unit) = text.split_at(digits);
+    let unit = match unit {
+        "K" | "KiB" => 1 << 10,
+        "M" | "MiB" => 1 << 20,
+        "G" | "GiB" => 1 << 30,
+        "T" | "TiB" => 1u64 << 40,
+        _ => 0,
+    };
+    let bytes = number.parse::<u64>().ok().and_then(|n| n.checked_mul(unit));
+    match bytes {
+        Some(bytes) if bytes >= 1 << 20 => Ok(bytes),
+        Some(bytes) if unit > 0 && bytes > 0 => Err(format!("{text} is less than 1MiB")),
+        _ => Err(format!("'{text}' is not a size such as 500MiB or 1GiB")),
+    }
+}
 
 /// Form of the log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -128,6 +177,15 @@ mod tests {
             "99999999999999999999s",
         ] {
             assert!(tick(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn sizes_have_a_unit() {
+        assert_eq!(size("1MiB"), Ok(1 << 20));
+        assert_eq!(size("2G"), Ok(2 << 30));
+        for bad in ["", "1", "1B", "1023K", "GiB", "-1G", "1.5G", "99999999999T"] {
+            assert!(size(bad).is_err(), "{bad}");
         }
     }
 

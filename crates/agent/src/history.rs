@@ -112,6 +112,8 @@ pub struct TierStatus {
     pub span: u64,
     /// Bytes on disk, or in memory when that is all there is.
     pub bytes: u64,
+    /// How many there may be.
+    pub capacity: u64,
     /// Begin of the oldest tick, wall clock, ns since 1970. `None`: nothing is kept.
     pub oldest: Option<u64>,
 }

@@ -13,16 +13,21 @@ use netmon_bpf::traffic::Entries;
 use netmon_bpf::traffic::HookState;
 use tokio::sync::Notify;
 
+use crate::clock::Anchor;
 use crate::collector::Collected;
 use crate::frame::Frame;
 use crate::frame::Row;
 use crate::frame::TickFacts;
+use crate::history::Gap;
+use crate::history::History;
+use crate::history::Moment;
 use crate::ledger::Ledger;
 
 /// The ledger, and who watches it.
 #[derive(Debug)]
 pub struct Hub {
     state: Mutex<State>,
+    history: Arc<History>,
     viewers: Arc<AtomicU32>,
     merged: AtomicU64,
 }
@@ -92,7 +97,7 @@ pub struct Condition {
 
 impl Hub {
     /// `viewers` is kept at the number of viewers, for the collector to see.
-    pub fn new(ledger: Ledger, viewers: Arc<AtomicU32>) -> Self {
+    pub fn new(ledger: Ledger, history: Arc<History>, viewers: Arc<AtomicU32>) -> Self {
         let state = State {
             ledger,
             seats: Vec::new(),
@@ -103,6 +108,7 @@ impl Hub {
         };
         Hub {
             state: Mutex::new(state),
+            history,
             viewers,
             merged: AtomicU64::new(0),
         }
@@ -112,8 +118,13 @@ impl Hub {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes a tick and gives it to every viewer. Never waits for one.
+    /// Takes a tick and gives it to every viewer. Never waits for one, nor for a disk.
     pub fn take(&self, collected: Collected) {
+        self.take_after(collected, None);
+    }
+
+    /// Takes the first tick of this agent, with the interval before it in which there was none.
+    pub fn take_after(&self, collected: Collected, gap: Option<Gap>) {
         let mut state = self.state();
         state.ticks += 1;
         state.late += u64::from(collected.late);
@@ -122,6 +133,9 @@ impl Hub {
             state.hooks = hooks;
         }
         let frame = state.ledger.apply(collected.reading);
+        // Before any viewer has the tick: who asks for what came before it must find all of that.
+        let wall = Anchor::now().wall_ns(frame.tick.time);
+        self.history.append(&frame, Moment { wall, gap });
         state.seats.retain(|seat| match seat.upgrade() {
             Some(seat) => {
                 if seat.put(&frame) {
@@ -131,6 +145,11 @@ impl Hub {
             }
             None => false,
         });
+    }
+
+    /// The past.
+    pub fn history(&self) -> &History {
+        &self.history
     }
 
     /// The state now, and a seat that gets every frame after it.

@@ -13,6 +13,7 @@ use crate::frame::FlowCount;
 use crate::frame::Frame;
 use crate::frame::Row;
 use crate::frame::TickFacts;
+use crate::history::Known;
 use crate::process::Facts;
 use crate::rate::KINDS;
 use crate::roster::Moment;
@@ -50,6 +51,8 @@ pub struct Ledger {
     missed_events: u64,
     /// How often connections were told, to leave out processes that have none any more.
     connected: HashMap<ProcessId, SocketCounts>,
+    /// Live when an earlier agent last looked, and not looked at since.
+    resumed: Vec<ProcessId>,
 }
 
 impl Ledger {
@@ -61,10 +64,22 @@ impl Ledger {
             losses: Losses::default(),
             missed_events: 0,
             connected: HashMap::new(),
+            resumed: Vec::new(),
         }
     }
 
+    /// Goes on with the processes that an earlier agent knew, whose counters are still there.
+    pub fn resume(&mut self, known: &[Known]) {
+        for process in known {
+            self.roster.restore(process);
+        }
+        let live = known.iter().filter(|process| process.facts.exit.is_none());
+        self.resumed = live.map(|process| process.facts.id).collect();
+    }
+
     /// Takes a reading. The first one sets the baseline: totals are known from it, rates are not.
+    /// The frame it gives has the bytes that moved since the earlier agent's last tick; the state
+    /// has none of them, for they are no tick's.
     pub fn apply(&mut self, reading: Reading) -> Arc<Frame> {
         let first = self.tick.merged == 0;
         let length = if first {
@@ -91,10 +106,14 @@ impl Ledger {
         }
         let mut active = 0;
         for (id, traffic) in &reading.processes {
-            if self.roster.count(*id, traffic, moment) {
+            let moved = self.roster.count(*id, traffic, moment);
+            if moved || first {
                 changed.push(*id);
-                active += u32::from(!first);
             }
+            active += u32::from(moved && !first);
+        }
+        if first {
+            changed.extend(self.end_the_gone(&reading.processes, reading.time, &mut news));
         }
         if let Some(connections) = reading.connections {
             self.connect(connections.into_iter().collect(), &mut changed);
@@ -125,12 +144,37 @@ impl Ledger {
             merged: 1,
         };
         let forgotten = self.roster.expire();
-        Arc::new(Frame {
+        let frame = Frame {
             tick: self.tick.clone(),
             news,
             rows,
             forgotten,
-        })
+        };
+        if first {
+            self.roster.begin();
+            for flow in &mut self.tick.flows {
+                (flow.rx, flow.tx) = (0, 0);
+            }
+        }
+        Arc::new(frame)
+    }
+
+    /// An entry stays in the kernel until an agent has read its end: who was known and has none was
+    /// ended by other means.
+    fn end_the_gone(
+        &mut self,
+        counted: &[(ProcessId, Traffic)],
+        time: u64,
+        news: &mut Vec<Arc<Facts>>,
+    ) -> Vec<ProcessId> {
+        let counted: HashSet<ProcessId> = counted.iter().map(|(id, _)| *id).collect();
+        let told: HashSet<ProcessId> = news.iter().map(|facts| facts.id).collect();
+        let mut gone = std::mem::take(&mut self.resumed);
+        gone.retain(|id| !counted.contains(id) && !told.contains(id));
+        for id in &gone {
+            news.extend(self.roster.vanished(*id, time));
+        }
+        gone
     }
 
     /// The last tick.

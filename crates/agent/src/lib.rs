@@ -4,8 +4,6 @@
 
 pub mod causes;
 
-pub mod config;
-
 pub mod clock;
 
 pub mod process;
@@ -15,6 +13,10 @@ pub mod rate;
 pub mod frame;
 
 pub mod history;
+
+pub mod config;
+
+pub mod past;
 
 pub mod roster;
 
@@ -27,6 +29,8 @@ pub mod hub;
 pub mod capabilities;
 
 pub mod selection;
+
+pub mod grouping;
 
 pub mod wire;
 

@@ -24,6 +24,7 @@ use netmon_agent::config::LogFormat;
 use netmon_agent::failure::Failure;
 use netmon_agent::hub::Hub;
 use netmon_agent::ledger::Ledger;
+use netmon_agent::past;
 use netmon_agent::server;
 use netmon_agent::service::Service;
 use netmon_agent::socket;
@@ -94,7 +95,9 @@ async fn serve(config: &Config, options: &Options) -> anyhow::Result<()> {
     // Before anything is pinned: an agent that cannot serve must not leave programs behind.
     socket::free(&config.socket).await?;
     let probe = Probe::start(options)?;
-    let about = Arc::new(About::new(&probe, config.tick, config.max_exited as usize));
+    let past = past::open(config, &probe)?;
+    let about = About::new(&probe, config.tick, config.max_exited as usize);
+    let about = Arc::new(about.keeping(config.state_directory(), past.problem));
     tracing::info!(
         hooks = %probe.hook_set(),
         restarts = probe.handover().restarts,
@@ -102,9 +105,18 @@ async fn serve(config: &Config, options: &Options) -> anyhow::Result<()> {
         "counting"
     );
     let viewers = Arc::new(AtomicU32::new(0));
-    let (collector, first) = Collector::start(probe, config.tick, Arc::clone(&viewers))?;
-    let hub = Arc::new(Hub::new(Ledger::new(config.max_exited as usize), viewers));
-    hub.take(first);
+    let history = Arc::new(past.history);
+    let (collector, first) = Collector::start(
+        probe,
+        config.tick,
+        Arc::clone(&viewers),
+        Arc::clone(&history),
+        past.last_seq,
+    )?;
+    let mut ledger = Ledger::new(config.max_exited as usize);
+    ledger.resume(&past.known);
+    let hub = Arc::new(Hub::new(ledger, history, viewers));
+    hub.take_after(first, past.gap);
     let (listener, _socket) = socket::listen(&config.socket, &access).await?;
 
     let (readings, mut collected) = mpsc::channel::<Collected>(READINGS);

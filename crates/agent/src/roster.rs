@@ -12,6 +12,7 @@ use netmon_bpf::traffic::SocketCounts;
 use crate::frame::FlowCount;
 use crate::frame::Row;
 use crate::frame::LOOPBACK;
+use crate::history::Known;
 use crate::process::Exit;
 use crate::process::Facts;
 use crate::rate::Peaks;
@@ -33,8 +34,6 @@ struct Entry {
     connections: Option<SocketCounts>,
     peaks: Peaks,
     peaks_with_loopback: Peaks,
-    /// Has had its counters read at least once.
-    counted: bool,
 }
 
 /// All processes with traffic.
@@ -54,6 +53,28 @@ impl Roster {
             exited: VecDeque::new(),
             exited_capacity,
         }
+    }
+
+    /// A process that an earlier agent knew: its counters go on from `known.totals`.
+    pub fn restore(&mut self, known: &Known) {
+        let id = known.facts.id;
+        if known.facts.exit.is_some() {
+            self.exited.push_back(id);
+        }
+        let total = |bytes| Flow { bytes, calls: 0 };
+        let mut entry = Entry::new(Arc::clone(&known.facts));
+        entry.flows = known
+            .totals
+            .iter()
+            .map(|sum| FlowCount {
+                kind: sum.kind,
+                rx_total: total(sum.rx),
+                tx_total: total(sum.tx),
+                ..FlowCount::default()
+            })
+            .collect();
+        (entry.peaks, entry.peaks_with_loopback) = (known.peaks, known.peaks_with_loopback);
+        self.entries.insert(id, entry);
     }
 
     /// A process is new, has another name, or has ended. What was known and is not told again
@@ -192,7 +213,6 @@ impl Entry {
             connections: None,
             peaks: Peaks::default(),
             peaks_with_loopback: Peaks::default(),
-            counted: false,
         }
     }
 
@@ -213,15 +233,6 @@ impl Entry {
                 external = (external.0 + flow.rx, external.1 + flow.tx);
             }
         }
-        if !self.counted && moment.length == 0 {
-            // The first reading of an agent: these bytes moved before it looked.
-            for flow in &mut self.flows {
-                (flow.rx, flow.tx) = (0, 0);
-            }
-            self.counted = true;
-            return true;
-        }
-        self.counted = true;
         self.peaks.observe(external, moment.length, moment.time);
         self.peaks_with_loopback
             .observe(all, moment.length, moment.time);

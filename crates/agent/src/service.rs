@@ -6,6 +6,9 @@ use std::sync::Arc;
 use futures_util::stream;
 use netmon_api::v1;
 use netmon_api::v1::netmon_service_server::NetmonService;
+use tokio::sync::mpsc;
+use tokio::sync::Semaphore;
+use tokio_stream::wrappers::ReceiverStream;
 use tokio_stream::Stream;
 use tokio_stream::StreamExt;
 use tokio_util::sync::CancellationToken;
@@ -14,6 +17,9 @@ use tonic::Response;
 use tonic::Status;
 
 use crate::clock::Anchor;
+use crate::grouping::GroupBy;
+use crate::history::Query;
+use crate::history::Snapshot;
 use crate::hub::Hub;
 use crate::selection::Selection;
 use crate::status::About;
@@ -29,6 +35,7 @@ pub struct Service {
     hub: Arc<Hub>,
     about: Arc<About>,
     stopping: CancellationToken,
+    answers: Arc<Semaphore>,
 }
 
 type Reply<T> = Result<Response<T>, Status>;
@@ -37,6 +44,10 @@ type Event = v1::watch_traffic_response::Event;
 
 /// More than any machine needs; a client that opens them in a loop is stopped here.
 const MAX_VIEWERS: u32 = 256;
+/// Questions about the past that are answered at a time.
+const ANSWERS: usize = 2;
+/// Parts of an answer that wait for a slow client.
+const PARTS_AHEAD: usize = 2;
 
 impl Service {
     /// Serves what the hub knows until `stopping` is cancelled.
@@ -45,6 +56,7 @@ impl Service {
             hub,
             about,
             stopping,
+            answers: Arc::new(Semaphore::new(ANSWERS)),
         }
     }
 }
@@ -55,7 +67,10 @@ impl NetmonService for Service {
         &self,
         _request: Request<v1::GetAgentRequest>,
     ) -> Reply<v1::GetAgentResponse> {
-        Ok(Response::new(self.about.response(&self.hub.condition())))
+        Ok(Response::new(self.about.response(
+            &self.hub.condition(),
+            &self.hub.history().status(),
+        )))
     }
 
     type ListProcessesStream = Messages<v1::ListProcessesResponse>;
@@ -125,10 +140,50 @@ impl NetmonService for Service {
 
     async fn query_history(
         &self,
-        _request: Request<v1::QueryHistoryRequest>,
+        request: Request<v1::QueryHistoryRequest>,
     ) -> Reply<Self::QueryHistoryStream> {
-        Err(Status::unimplemented("this agent keeps no history"))
+        let request = request.into_inner();
+        let grouping = match request.group_by() {
+            v1::GroupBy::Unspecified | v1::GroupBy::Process => GroupBy::Process,
+            v1::GroupBy::Name => GroupBy::Name,
+            v1::GroupBy::User => GroupBy::User,
+            v1::GroupBy::Unit => GroupBy::Unit,
+            v1::GroupBy::Cgroup => GroupBy::Cgroup,
+            v1::GroupBy::Proto => GroupBy::Proto,
+            v1::GroupBy::Family => GroupBy::Family,
+            v1::GroupBy::State => GroupBy::State,
+        };
+        let query = wire::history::query(request, grouping.grouping());
+        let query = query.map_err(Status::invalid_argument)?;
+        // Answers read files: some at a time, the rest wait their turn.
+        let turn = Arc::clone(&self.answers).acquire_owned().await;
+        let turn = turn.map_err(|_| Status::unavailable("the agent is stopping"))?;
+        let past = self.hub.history().snapshot();
+        let (sender, receiver) = mpsc::channel(PARTS_AHEAD);
+        tokio::task::spawn_blocking(move || {
+            // A client that is gone ends the work with the next part.
+            let _ = answer(&past, query, &sender);
+            drop(turn);
+        });
+        Ok(Response::new(Box::pin(ReceiverStream::new(receiver))))
     }
+}
+
+fn answer(
+    past: &Snapshot,
+    query: Query,
+    parts: &mpsc::Sender<Result<v1::QueryHistoryResponse, Status>>,
+) -> Option<()> {
+    let send = |part| parts.blocking_send(Ok(part)).ok();
+    let answer = past.answer(query);
+    send(wire::history::header(&answer.header))?;
+    let mut described = 0;
+    for step in answer {
+        for part in wire::history::parts(&step, &mut described) {
+            send(part)?;
+        }
+    }
+    send(wire::history::end())
 }
 
 fn selection(filter: Option<v1::Filter>) -> Result<Selection, Status> {

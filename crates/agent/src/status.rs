@@ -1,6 +1,7 @@
 //! What the agent says of itself: identity, hooks, capabilities, losses, its own cost.
 
 use std::fs;
+use std::path::Path;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -18,7 +19,10 @@ use nix::sys::utsname::uname;
 
 use crate::capabilities::capabilities;
 use crate::clock::boot_now;
+use crate::clock::from_ns;
 use crate::clock::Anchor;
+use crate::history::Status as History;
+use crate::history::TierStatus;
 use crate::hub::Condition;
 use crate::wire::timestamp;
 
@@ -34,6 +38,8 @@ pub struct About {
     capacity: Entries,
     max_exited: usize,
     handover: Handover,
+    state_directory: Option<PathBuf>,
+    problem: Option<String>,
 }
 
 impl About {
@@ -49,6 +55,17 @@ impl About {
             capacity: probe.capacity(),
             max_exited,
             handover: probe.handover(),
+            state_directory: None,
+            problem: None,
+        }
+    }
+
+    /// Where history is kept, and what is wrong with that place since the start.
+    pub fn keeping(self, directory: Option<&Path>, problem: Option<String>) -> Self {
+        About {
+            state_directory: directory.map(Path::to_owned),
+            problem,
+            ..self
         }
     }
 
@@ -63,7 +80,7 @@ impl About {
     }
 
     /// The answer to GetAgent.
-    pub fn response(&self, condition: &Condition) -> v1::GetAgentResponse {
+    pub fn response(&self, condition: &Condition, history: &History) -> v1::GetAgentResponse {
         let anchor = Anchor::now();
         let machine = uname().ok();
         let machine = |of: fn(&nix::sys::utsname::UtsName) -> &std::ffi::OsStr| {
@@ -97,12 +114,29 @@ impl About {
             maps: self.maps(condition),
             losses: losses(condition),
             load: Some(self.load(condition)),
-            retention: Some(v1::Retention {
-                exited_kept: condition.exited.0 as u32,
-                exited_capacity: self.max_exited as u32,
-                exited_oldest: condition.exited.1.and_then(time),
-                ..Default::default()
-            }),
+            retention: Some(self.retention(condition, history, &anchor)),
+        }
+    }
+
+    fn retention(&self, about: &Condition, history: &History, anchor: &Anchor) -> v1::Retention {
+        let tier = |tier: &TierStatus| v1::HistoryTier {
+            step_ns: tier.step,
+            span_ns: tier.span,
+            bytes: tier.bytes,
+            capacity_bytes: tier.capacity,
+            oldest: tier.oldest.map(|wall| timestamp(from_ns(wall))),
+        };
+        v1::Retention {
+            exited_kept: about.exited.0 as u32,
+            exited_capacity: self.max_exited as u32,
+            exited_oldest: about.exited.1.map(|boot| timestamp(anchor.wall(boot))),
+            tiers: history.tiers.iter().map(tier).collect(),
+            state_directory: self
+                .state_directory
+                .as_ref()
+                .map(|d| d.display().to_string()),
+            problem: self.problem.clone().or_else(|| history.problem.clone()),
+            frames_damaged: history.damaged,
         }
     }
 

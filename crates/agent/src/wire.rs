@@ -16,6 +16,8 @@ use crate::process::Facts;
 use crate::rate::Peak;
 use crate::rate::Peaks;
 
+pub mod history;
+
 /// Rows in one part of a snapshot: stays far below the 4 MiB that clients accept.
 pub const PART: usize = 512;
 
