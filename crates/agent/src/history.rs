@@ -3,15 +3,41 @@
 //! A tick is appended by whoever owns the ledger: encoded, kept in memory and left for a thread of
 //! its own to write. An answer works on a snapshot, so neither waits for the other.
 
+use std::fs::File;
 use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::PoisonError;
+use std::thread::JoinHandle;
 
+mod answer;
+mod appender;
+mod columns;
+mod disk;
+mod fold;
+mod image;
+mod known;
 mod options;
+mod pack;
+mod piece;
+mod plan;
+mod preamble;
 mod query;
+mod reading;
+mod record;
+mod recover;
+mod sealed;
+mod segment;
+mod source;
+mod store;
+mod table;
+mod tally;
+mod varint;
+mod writer;
 
+pub use answer::Answer;
 pub use options::tiers;
 pub use options::Options;
 pub use options::Tier;
-pub use query::Answer;
 pub use query::AnswerRow;
 pub use query::Described;
 pub use query::Grouping;
@@ -22,6 +48,13 @@ pub use query::Query;
 pub use query::Step;
 pub use query::Subject;
 pub use query::Sum;
+
+use appender::Appender;
+use disk::TierDirectory;
+use store::Shared;
+use store::Store;
+use store::TierStore;
+use writer::Writer;
 
 use crate::frame::Frame;
 use crate::process::Facts;
@@ -137,51 +170,107 @@ pub enum OpenError {
     Thread(#[source] std::io::Error),
 }
 
-/// The past, open for appending.
+/// The past, open for appending. When it goes, what is left is written.
 #[derive(Debug)]
-pub struct History {}
+pub struct History {
+    appender: Mutex<Appender>,
+    shared: Arc<Shared>,
+    writer: Option<JoinHandle<()>>,
+    /// Held as long as the history is open.
+    _lock: Option<File>,
+}
 
 impl History {
-    /// Opens or makes the directory and starts the writer. Blocks: reads the newest files.
+    /// Opens or makes the directory and starts the writer. Blocks: looks at every file and reads the
+    /// newest.
     ///
     /// # Errors
     /// When the directory cannot be used at all. A disk that is full or read-only is no error: ticks
     /// are then kept in memory and [`Status::problem`] says so.
-    pub fn open(options: Options) -> Result<(History, Past), OpenError> {
-        let _ = options;
-        Ok((History {}, Past::default()))
+    pub fn open(options: &Options) -> Result<(History, Past), OpenError> {
+        let root = options.directory.clone();
+        let lock = root.as_deref().map(disk::lock).transpose()?;
+        let mut directories = Vec::new();
+        if let Some(root) = &root {
+            for tier in 0..options.tiers.len() {
+                let step = appender::nature(options, tier, options.boot).step;
+                directories.push(TierDirectory::new(root, step));
+            }
+        }
+        let found = recover::recover(options, &directories);
+        let appender = Appender::new(options, found.next, &found.past.processes);
+        let mut store = Store::new(options, found.tiers);
+        store.damaged = found.damaged;
+        store.acknowledged = found.past.last.map(|last| last.seq);
+        let shared = Arc::new(Shared::new(store));
+        let root = root.unwrap_or_default();
+        let writer = Writer::new(Arc::clone(&shared), root, directories, options.sync);
+        let writer = std::thread::Builder::new()
+            .name("history".to_owned())
+            .spawn(move || writer.run())
+            .map_err(OpenError::Thread)?;
+        let history = History {
+            appender: Mutex::new(appender),
+            shared,
+            writer: Some(writer),
+            _lock: lock,
+        };
+        Ok((history, found.past))
     }
 
     /// Takes a tick. Does not touch the disk and does not wait for answers.
     pub fn append(&self, frame: &Frame, moment: Moment) {
-        let _ = (frame, moment);
+        let mut appender = self.appender.lock().unwrap_or_else(PoisonError::into_inner);
+        let additions = appender.append(frame, moment);
+        self.shared.store().add(additions);
+        self.shared.bell.notify_one();
     }
 
     /// Number of the last tick that survives the end of this process: it was handed to the kernel
     /// to write, or was given up (see [`Status::ticks_lost`]). In memory only: the last one.
     pub fn acknowledged(&self) -> Option<u64> {
-        None
+        self.shared.store().acknowledged
     }
 
     /// Everything up to now, unchanging. Takes microseconds.
     pub fn snapshot(&self) -> Snapshot {
-        Snapshot {}
+        Snapshot {
+            tiers: self.shared.store().tiers.clone(),
+        }
     }
 
     /// How it is doing.
     pub fn status(&self) -> Status {
-        Status::default()
+        let store = self.shared.store();
+        Status {
+            tiers: store.tiers_status(),
+            problem: store.problem.clone(),
+            ticks_lost: store.lost,
+            damaged: store.damaged,
+        }
+    }
+}
+
+impl Drop for History {
+    fn drop(&mut self) {
+        self.shared.store().closing = true;
+        self.shared.bell.notify_one();
+        if let Some(writer) = self.writer.take() {
+            // It has told of its own errors; a panic has told of itself.
+            let _ = writer.join();
+        }
     }
 }
 
 /// The past at one moment.
 #[derive(Debug, Clone)]
-pub struct Snapshot {}
+pub struct Snapshot {
+    tiers: Vec<TierStore>,
+}
 
 impl Snapshot {
     /// Answers a query. Blocks: reads files, here and with every step that is taken from the answer.
     pub fn answer(&self, query: Query) -> Answer {
-        let _ = query;
-        Answer::default()
+        Answer::new(&self.tiers, query)
     }
 }

@@ -53,6 +53,15 @@ impl Peaks {
     }
 }
 
+impl Peaks {
+    /// The higher ones of both; of equal ones the earlier.
+    pub fn merge(&mut self, later: &Peaks) {
+        self.rx.raise(later.rx.rate, later.rx.time);
+        self.tx.raise(later.tx.rate, later.tx.time);
+        self.sum.raise(later.sum.rate, later.sum.time);
+    }
+}
+
 /// Flows come in pairs of directions.
 pub const KINDS: usize = FLOWS / 2;
 

@@ -231,21 +231,8 @@ pub struct Described {
     pub boot: BootId,
     /// What it is.
     pub facts: Arc<Facts>,
+    /// `false`: its description is damaged, and of the facts only the id is true.
+    pub known: bool,
     /// An instant of that boot by both clocks: boot clock, and ns since 1970.
     pub anchor: (u64, u64),
-}
-
-/// An answer: the header now, the steps one by one, oldest first.
-#[derive(Debug, Default)]
-pub struct Answer {
-    /// What it covers.
-    pub header: Header,
-}
-
-impl Iterator for Answer {
-    type Item = Step;
-
-    fn next(&mut self) -> Option<Step> {
-        None
-    }
 }

@@ -1,0 +1,225 @@
+//! The tick's side: frames become stretches of every tier, encoded, with no disk in sight.
+
+use std::collections::HashMap;
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use netmon_bpf::abi::ProcessId;
+
+use super::columns::Nature;
+use super::fold::Fold;
+use super::image::Encoder;
+use super::image::Image;
+use super::piece::Head;
+use super::piece::Piece;
+use super::piece::PieceRow;
+use super::BootId;
+use super::Known;
+use super::Moment;
+use super::Options;
+use super::Sum;
+use crate::frame::Frame;
+use crate::frame::Row;
+
+/// A segment with more bytes of stretches than this is full.
+const SEGMENT_BYTES: usize = 1 << 20;
+
+/// What a tick adds to a tier.
+#[derive(Debug)]
+pub enum Addition {
+    /// The growing segment is full: this one follows it.
+    Open(Image),
+    /// A stretch for the growing segment.
+    Stretch(Head, Arc<[u8]>),
+}
+
+/// Makes stretches of frames.
+#[derive(Debug)]
+pub struct Appender {
+    next: u64,
+    live: HashMap<ProcessId, Known>,
+    /// `live` is from an earlier agent: what the first tick does not have is gone.
+    inherited: bool,
+    tiers: Vec<Growing>,
+}
+
+#[derive(Debug)]
+struct Growing {
+    nature: Nature,
+    fold: Fold,
+    encoder: Option<Encoder>,
+    stretches: usize,
+    bytes: usize,
+    most_stretches: usize,
+}
+
+/// What the segments of a tier are.
+pub fn nature(options: &Options, tier: usize, boot: BootId) -> Nature {
+    let length = |d: std::time::Duration| u64::try_from(d.as_nanos()).unwrap_or(u64::MAX);
+    let (step, tick) = (length(options.tiers[tier].step), length(options.tick));
+    Nature {
+        boot,
+        step: step.max(tick),
+        folded: step > tick,
+    }
+}
+
+impl Appender {
+    /// Goes on with this ordinal and these processes.
+    pub fn new(options: &Options, next: u64, live: &[Known]) -> Self {
+        let tiers = (0..options.tiers.len()).map(|tier| {
+            let nature = nature(options, tier, options.boot);
+            Growing {
+                nature,
+                fold: Fold::new(nature.step),
+                encoder: None,
+                stretches: 0,
+                bytes: 0,
+                most_stretches: options.segment_frames.max(1),
+            }
+        });
+        let live = live.iter().map(|known| (known.facts.id, known.clone()));
+        Appender {
+            next,
+            live: live.collect(),
+            inherited: true,
+            tiers: tiers.collect(),
+        }
+    }
+
+    /// What a tick adds, by tier, in order.
+    pub fn append(&mut self, frame: &Frame, moment: Moment) -> Vec<(usize, Addition)> {
+        let piece = self.piece(frame, moment);
+        let mut additions = Vec::new();
+        for (index, tier) in self.tiers.iter_mut().enumerate() {
+            if !tier.nature.folded || !tier.fold.takes(&piece.head) {
+                tier.close(index, &mut additions);
+            }
+            if tier.fold.is_empty() && tier.is_full() {
+                // Totals before the first tick of it.
+                additions.push((index, Addition::Open(tier.open(self.live.values()))));
+            }
+            if tier.nature.folded {
+                tier.fold.push(&piece);
+            } else if let Some(stretch) = tier.stretch(&piece) {
+                additions.push((index, stretch));
+            }
+        }
+        self.learn(piece);
+        additions
+    }
+
+    fn piece(&mut self, frame: &Frame, moment: Moment) -> Piece {
+        let ordinal = self.next;
+        self.next += 1;
+        let tick = &frame.tick;
+        let head = Head {
+            first: ordinal,
+            last: ordinal,
+            ticks: 1,
+            seqs: (tick.seq, tick.seq),
+            begin: tick.time.saturating_sub(tick.length),
+            end: tick.time,
+            wall: moment.wall,
+            length: tick.length,
+            lower_bound: tick.lower_bound,
+            gaps: moment.gap.into_iter().collect(),
+            unattributed: (tick.unattributed.rx, tick.unattributed.tx),
+        };
+        let told: HashSet<ProcessId> = frame.news.iter().map(|facts| facts.id).collect();
+        let rows = frame.rows.iter().filter_map(|row| {
+            let told = told.contains(&row.facts.id);
+            let mut row = piece_row(row, told);
+            if let Some(before) = self.live.get(&row.known.facts.id) {
+                complete(&mut row.known.totals, &before.totals);
+            }
+            (told || !row.sums.is_empty()).then_some(row)
+        });
+        Piece {
+            head,
+            rows: rows.collect(),
+        }
+    }
+
+    fn learn(&mut self, piece: Piece) {
+        if std::mem::take(&mut self.inherited) {
+            let here: HashSet<ProcessId> = piece.rows.iter().map(|r| r.known.facts.id).collect();
+            self.live.retain(|id, _| here.contains(id));
+        }
+        for row in piece.rows {
+            let id = row.known.facts.id;
+            match row.known.facts.exit {
+                Some(_) => self.live.remove(&id),
+                None => self.live.insert(id, row.known),
+            };
+        }
+    }
+}
+
+impl Growing {
+    fn is_full(&self) -> bool {
+        self.encoder.is_none()
+            || self.stretches >= self.most_stretches
+            || self.bytes >= SEGMENT_BYTES
+    }
+
+    fn open<'a>(&mut self, live: impl Iterator<Item = &'a Known>) -> Image {
+        let (encoder, image) = Encoder::new(self.nature, live);
+        self.encoder = Some(encoder);
+        (self.stretches, self.bytes) = (0, 0);
+        image
+    }
+
+    fn stretch(&mut self, piece: &Piece) -> Option<Addition> {
+        let stretch = self.encoder.as_mut()?.stretch(piece);
+        self.stretches += 1;
+        self.bytes += stretch.len();
+        Some(Addition::Stretch(piece.head.clone(), stretch))
+    }
+
+    fn close(&mut self, index: usize, additions: &mut Vec<(usize, Addition)>) {
+        let stretch = self.fold.close().and_then(|piece| self.stretch(&piece));
+        additions.extend(stretch.map(|stretch| (index, stretch)));
+    }
+}
+
+/// A frame has only the kinds that moved.
+fn complete(totals: &mut Vec<Sum>, before: &[Sum]) {
+    for sum in before {
+        if totals.iter().all(|total| total.kind != sum.kind) {
+            totals.push(*sum);
+        }
+    }
+    totals.sort_unstable_by_key(|total| total.kind);
+}
+
+fn piece_row(row: &Row, told: bool) -> PieceRow {
+    let moved = row.flows.iter().filter(|flow| flow.rx > 0 || flow.tx > 0);
+    let total = row
+        .flows
+        .iter()
+        .filter(|flow| flow.rx_total.bytes > 0 || flow.tx_total.bytes > 0);
+    PieceRow {
+        known: Known {
+            facts: Arc::clone(&row.facts),
+            totals: total
+                .map(|flow| Sum {
+                    kind: flow.kind & 7,
+                    rx: flow.rx_total.bytes,
+                    tx: flow.tx_total.bytes,
+                })
+                .collect(),
+            peaks: row.peaks,
+            peaks_with_loopback: row.peaks_with_loopback,
+        },
+        told,
+        sums: moved
+            .map(|flow| Sum {
+                kind: flow.kind & 7,
+                rx: flow.rx,
+                tx: flow.tx,
+            })
+            .collect(),
+        extra: None,
+    }
+}

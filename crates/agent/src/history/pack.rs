@@ -1,0 +1,231 @@
+//! The parts of a sealed segment as bytes: columns of numbers, close to each other what is alike,
+//! then compressed.
+
+use super::columns::Cell;
+use super::columns::Column;
+use super::columns::Listed;
+use super::columns::Version;
+use super::known::put_id;
+use super::known::put_known;
+use super::known::put_sums;
+use super::known::read_id;
+use super::known::read_known;
+use super::known::read_sums;
+use super::piece::put_extra;
+use super::piece::put_head;
+use super::piece::read_extra;
+use super::piece::read_head;
+use super::piece::Head;
+use super::record::record;
+use super::varint::put;
+use super::varint::Malformed;
+use super::varint::Read;
+use super::varint::Reader;
+use super::Sum;
+
+/// No part is larger when it is unpacked: more is not one of ours.
+const MOST_UNPACKED: usize = 256 << 20;
+
+/// A record of a kind of part, its number, and its content compressed.
+pub fn pack(kind: u8, part: u32, content: &[u8]) -> Vec<u8> {
+    let mut out = vec![kind];
+    put(&mut out, u64::from(part));
+    put(&mut out, content.len() as u64);
+    out.extend_from_slice(&lz4_flex::block::compress(content));
+    record(&out)
+}
+
+/// Kind, number and content of a payload that [`pack`] made.
+pub fn unpack(payload: &[u8]) -> Read<(u8, u32, Vec<u8>)> {
+    let mut reader = Reader(payload);
+    let (kind, part) = (reader.byte()?, reader.small()?);
+    let length = usize::try_from(reader.number()?).map_err(|_| Malformed)?;
+    // The format cannot compress further than this.
+    if length > MOST_UNPACKED.min(reader.0.len().saturating_mul(256)) {
+        return Err(Malformed);
+    }
+    let content = lz4_flex::block::decompress(reader.0, length).map_err(|_| Malformed)?;
+    Ok((kind, part, content))
+}
+
+/// Kind and number of a payload, without its content.
+pub fn label(payload: &[u8]) -> Read<(u8, u32)> {
+    let mut reader = Reader(payload);
+    Ok((reader.byte()?, reader.small()?))
+}
+
+/// Heads, each with the sums over all processes.
+pub fn put_heads(heads: &[Head], sums: &[Vec<Sum>]) -> Vec<u8> {
+    let mut out = Vec::new();
+    put(&mut out, heads.len() as u64);
+    let mut base = &Head::default();
+    for (head, sums) in heads.iter().zip(sums) {
+        put_head(&mut out, head, base);
+        put_sums(&mut out, sums);
+        base = head;
+    }
+    out
+}
+
+/// Reads what [`put_heads`] wrote.
+pub fn read_heads(content: &[u8]) -> Read<(Vec<Head>, Vec<Vec<Sum>>)> {
+    let mut reader = Reader(content);
+    let (mut heads, mut sums): (Vec<Head>, _) = (Vec::new(), Vec::new());
+    for index in 0..reader.count()? {
+        let head = match heads.last() {
+            Some(base) => read_head(&mut reader, base)?,
+            None => read_head(&mut reader, &Head::default())?,
+        };
+        if index > 0 && heads.last().is_some_and(|base| head.first <= base.last) {
+            return Err(Malformed);
+        }
+        heads.push(head);
+        sums.push(read_sums(&mut reader)?);
+    }
+    Ok((heads, sums))
+}
+
+/// What is known of some processes.
+pub fn put_versions(columns: &[Column]) -> Vec<u8> {
+    let mut out = Vec::new();
+    put(&mut out, columns.len() as u64);
+    for column in columns {
+        put_id(&mut out, column.id);
+        put(&mut out, column.versions.len() as u64);
+        for version in &column.versions {
+            put(&mut out, u64::from(version.after));
+            put_known(&mut out, &version.known);
+        }
+    }
+    out
+}
+
+/// Reads what [`put_versions`] wrote, as columns without bytes.
+pub fn read_versions(content: &[u8]) -> Read<Vec<Column>> {
+    let mut reader = Reader(content);
+    let mut columns = Vec::new();
+    for _ in 0..reader.count()? {
+        let mut column = Column::new(read_id(&mut reader)?);
+        for _ in 0..reader.count()? {
+            let after = reader.small()?;
+            let known = read_known(&mut reader)?;
+            column.versions.push(Version { after, known });
+        }
+        columns.push(column);
+    }
+    Ok(columns)
+}
+
+/// The bytes of some processes.
+pub fn put_cells(columns: &[Column], heads: &[Head], folded: bool) -> Vec<u8> {
+    let (mut shape, mut places) = (Vec::new(), Vec::new());
+    let (mut rx, mut tx, mut extras) = (Vec::new(), Vec::new(), Vec::new());
+    put(&mut shape, columns.len() as u64);
+    for column in columns {
+        put_id(&mut shape, column.id);
+        let kinds: Vec<&[Cell]> = column
+            .cells
+            .chunk_by(|a, b| a.sum.kind == b.sum.kind)
+            .collect();
+        put(&mut shape, kinds.len() as u64);
+        for cells in kinds {
+            shape.push(cells.first().map_or(0, |cell| cell.sum.kind));
+            put(&mut shape, cells.len() as u64);
+            let mut next = 0;
+            for cell in cells {
+                put(&mut places, u64::from(cell.at - next));
+                next = cell.at + 1;
+                put(&mut rx, cell.sum.rx);
+                put(&mut tx, cell.sum.tx);
+            }
+        }
+        if folded {
+            put(&mut shape, column.extras.len() as u64);
+            for (at, extra) in &column.extras {
+                put(&mut extras, u64::from(*at));
+                put_extra(&mut extras, extra, &heads[*at as usize]);
+            }
+        }
+    }
+    let mut out = Vec::new();
+    for stream in [&shape, &places, &rx, &tx] {
+        put(&mut out, stream.len() as u64);
+    }
+    for stream in [&shape, &places, &rx, &tx, &extras] {
+        out.extend_from_slice(stream);
+    }
+    out
+}
+
+/// Reads what [`put_cells`] wrote, as columns without versions.
+pub fn read_cells(content: &[u8], heads: &[Head], folded: bool) -> Read<Vec<Column>> {
+    let mut reader = Reader(content);
+    let lengths = [(); 4].map(|()| reader.count());
+    let mut stream = |length: Read<usize>| Ok(Reader(reader.bytes(length?)?));
+    let [shape, places, rx, tx] = lengths;
+    let (mut shape, mut places) = (stream(shape)?, stream(places)?);
+    let (mut rx, mut tx) = (stream(rx)?, stream(tx)?);
+    let mut extras = reader;
+    let mut columns = Vec::new();
+    for _ in 0..shape.count()? {
+        let mut column = Column::new(read_id(&mut shape)?);
+        for _ in 0..shape.count()? {
+            let kind = shape.byte()?;
+            let cells = usize::try_from(shape.number()?).map_err(|_| Malformed)?;
+            if kind > 7 || cells > heads.len() {
+                return Err(Malformed);
+            }
+            column.cells.reserve(cells);
+            let mut next = 0u32;
+            for _ in 0..cells {
+                let at = next.checked_add(places.small()?).ok_or(Malformed)?;
+                if at as usize >= heads.len() {
+                    return Err(Malformed);
+                }
+                next = at + 1;
+                let (rx, tx) = (rx.number()?, tx.number()?);
+                let sum = Sum { kind, rx, tx };
+                column.cells.push(Cell { at, sum });
+            }
+        }
+        if folded {
+            for _ in 0..shape.number()? {
+                let at = extras.small()?;
+                let head = heads.get(at as usize).ok_or(Malformed)?;
+                column.extras.push((at, read_extra(&mut extras, head)?));
+            }
+        }
+        columns.push(column);
+    }
+    Ok(columns)
+}
+
+/// Sums of all processes over the segment.
+pub fn put_list(list: &[Listed], end: &Head) -> Vec<u8> {
+    let mut out = Vec::new();
+    put(&mut out, list.len() as u64);
+    for one in list {
+        put_id(&mut out, one.id);
+        put(&mut out, u64::from(one.part));
+        put_sums(&mut out, &one.sums);
+        put_sums(&mut out, &one.totals);
+        put_extra(&mut out, &one.extra, end);
+    }
+    out
+}
+
+/// Reads what [`put_list`] wrote.
+pub fn read_list(content: &[u8], end: &Head) -> Read<Vec<Listed>> {
+    let mut reader = Reader(content);
+    let mut list = Vec::new();
+    for _ in 0..reader.count()? {
+        list.push(Listed {
+            id: read_id(&mut reader)?,
+            part: reader.small()?,
+            sums: read_sums(&mut reader)?,
+            totals: read_sums(&mut reader)?,
+            extra: read_extra(&mut reader, end)?,
+        });
+    }
+    Ok(list)
+}

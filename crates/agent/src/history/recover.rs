@@ -1,0 +1,274 @@
+//! What an earlier agent left: files are looked at, not trusted.
+
+use std::fs;
+use std::fs::File;
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+
+use super::appender::nature;
+use super::columns::Columns;
+use super::columns::Nature;
+use super::disk::Named;
+use super::disk::TierDirectory;
+use super::fold::Fold;
+use super::image::Encoder;
+use super::image::Image;
+use super::piece::Piece;
+use super::preamble;
+use super::record::record;
+use super::record::scan;
+use super::sealed::span;
+use super::sealed::Sealed;
+use super::segment::Segment;
+use super::segment::Span;
+use super::segment::Stored;
+use super::source::Source;
+use super::store::TierStore;
+use super::LastTick;
+use super::Options;
+use super::Past;
+
+/// Newest segments of the finest tier that coarser ones are completed from.
+const COMPLETED_FROM: usize = 2;
+
+/// What was found.
+#[derive(Debug, Default)]
+pub struct Found {
+    /// Finest first.
+    pub tiers: Vec<TierStore>,
+    /// For the ledger.
+    pub past: Past,
+    /// The next ordinal.
+    pub next: u64,
+    /// Damaged parts.
+    pub damaged: u64,
+}
+
+/// Looks through the directories. Blocks. What cannot be read becomes a note.
+pub fn recover(options: &Options, directories: &[TierDirectory]) -> Found {
+    let mut found = Found::default();
+    for (index, tier) in options.tiers.iter().enumerate() {
+        let mut kept = TierStore {
+            step: nature(options, index, options.boot).step,
+            span: u64::try_from(tier.span.as_nanos()).unwrap_or(u64::MAX),
+            segments: Default::default(),
+        };
+        if let Some(directory) = directories.get(index) {
+            found.read_tier(directory, &mut kept);
+        }
+        found.tiers.push(kept);
+    }
+    found.find_last(options);
+    found.complete(options);
+    found
+}
+
+impl Found {
+    fn note(&mut self, what: &Path, error: &dyn std::fmt::Display) {
+        self.past
+            .notes
+            .push(format!("cannot read {}: {error}", what.display()));
+    }
+
+    fn read_tier(&mut self, directory: &TierDirectory, kept: &mut TierStore) {
+        let (files, mut strange) = match directory.list() {
+            Ok(listed) => listed,
+            Err(error) => return self.note(directory.path(), &error),
+        };
+        let mut sealed_before = None;
+        // Sealed ones first: rows that are still there beside them are to be deleted.
+        let (sealed, rows): (Vec<Named>, Vec<Named>) = files.into_iter().partition(|f| f.sealed);
+        for file in sealed {
+            self.next = self.next.max(file.key.saturating_add(1));
+            match read_sealed(&file) {
+                Ok(Read::Segment(segment)) => {
+                    sealed_before = sealed_before.max(Some(segment.span.ordinals.1));
+                    kept.segments.push_back(*segment);
+                }
+                Ok(Read::Strange) => strange += 1,
+                Ok(Read::Damaged) => self.damaged += 1,
+                Err(error) => self.note(&file.path, &error),
+            }
+        }
+        for file in rows {
+            self.next = self.next.max(file.key.saturating_add(1));
+            if kept
+                .segments
+                .iter()
+                .any(|s| s.stored.is_some() && s.key() == file.key)
+            {
+                // The agent ended between sealing and deleting.
+                let _ = fs::remove_file(&file.path);
+                continue;
+            }
+            match read_rows(&file) {
+                Ok(Read::Segment(segment)) => kept.segments.push_back(*segment),
+                Ok(Read::Strange) => strange += 1,
+                Ok(Read::Damaged) => self.damaged += 1,
+                Err(error) => self.note(&file.path, &error),
+            }
+        }
+        kept.segments.make_contiguous().sort_by_key(Segment::key);
+        if strange > 0 {
+            let path = directory.path().display();
+            let note = format!("{strange} files in {path} are not of this version; left alone");
+            self.past.notes.push(note);
+        }
+        if let Some(last) = kept.segments.back() {
+            self.next = self.next.max(last.span.ordinals.1.saturating_add(1));
+        }
+    }
+
+    /// The newest tick, and who was alive then.
+    fn find_last(&mut self, options: &Options) {
+        let newest = self.tiers.iter().flat_map(|tier| tier.segments.back());
+        let Some(newest) = newest.max_by_key(|segment| segment.span.ordinals.1) else {
+            return;
+        };
+        let columns = decode(newest);
+        let Some(head) = columns.heads.last() else {
+            return;
+        };
+        self.past.last = Some(LastTick {
+            seq: head.seqs.1,
+            boot: columns.nature.boot,
+            end: head.end,
+            wall: head.wall,
+        });
+        if columns.nature.boot == options.boot {
+            self.past.processes = columns.live();
+        }
+    }
+
+    /// An agent that was killed had ticks in hand for the coarser tiers. They are in the finest.
+    fn complete(&mut self, options: &Options) {
+        let Some((finest, coarser)) = self.tiers.split_first_mut() else {
+            return;
+        };
+        let newest = finest.segments.iter().rev().take(COMPLETED_FROM);
+        let mut newest: Vec<&Segment> = newest.collect();
+        newest.reverse();
+        for (index, tier) in coarser.iter_mut().enumerate() {
+            let last = tier.segments.back().map(|s| s.span.ordinals.1);
+            let from = last.map_or(0, |last| last.saturating_add(1));
+            for segment in newest.iter().filter(|s| s.span.ordinals.1 >= from) {
+                let columns = decode(segment);
+                let nature = nature(options, index + 1, columns.nature.boot);
+                let folded = fold(&columns.pieces(from), nature);
+                tier.segments.extend(folded);
+            }
+        }
+    }
+}
+
+fn fold(pieces: &[Piece], nature: Nature) -> Option<Segment> {
+    let mut fold = Fold::new(nature.step);
+    let mut stretches = Vec::new();
+    for piece in pieces {
+        if !fold.takes(&piece.head) {
+            stretches.extend(fold.close());
+        }
+        fold.push(piece);
+    }
+    stretches.extend(fold.close());
+    let (mut encoder, mut image) = Encoder::new(nature, std::iter::empty());
+    let mut span = Span::default();
+    for stretch in &stretches {
+        image.push(encoder.stretch(stretch));
+        span = span.with(&stretch.head);
+    }
+    (span.ticks > 0).then(|| Segment {
+        span,
+        image: Some(Arc::new(image)),
+        closed: true,
+        ..Segment::default()
+    })
+}
+
+enum Read {
+    Segment(Box<Segment>),
+    /// Of another version.
+    Strange,
+    Damaged,
+}
+
+fn read_sealed(file: &Named) -> io::Result<Read> {
+    let source = Source::File(File::open(&file.path)?);
+    let size = source.size()?;
+    let start = source.read(0, size.min(preamble::SIZE as u64))?;
+    if preamble::read(&start).is_some_and(|said| said != (preamble::VERSION, preamble::SEALED)) {
+        return Ok(Read::Strange);
+    }
+    Ok(match span(&source)? {
+        Some(span) if span.ordinals.0 >= file.key && span.ticks > 0 => {
+            Read::Segment(Box::new(Segment {
+                // Named by its file, even when its first stretches were damaged.
+                span: Span {
+                    ordinals: (file.key, span.ordinals.1),
+                    ..span
+                },
+                image: None,
+                stored: Some(Arc::new(Stored::file(file.path.clone(), size))),
+                closed: true,
+                written: 0,
+            }))
+        }
+        _ => Read::Damaged,
+    })
+}
+
+fn read_rows(file: &Named) -> io::Result<Read> {
+    let bytes = fs::read(&file.path)?;
+    if preamble::read(&bytes).is_some_and(|said| said != (preamble::VERSION, preamble::ROWS)) {
+        return Ok(Read::Strange);
+    }
+    let (found, _) = scan(&bytes, preamble::SIZE.min(bytes.len()));
+    let mut records = found
+        .iter()
+        .map(|(_, payload)| Arc::<[u8]>::from(record(payload)));
+    let mut image = Image::default();
+    let (mut opened, mut stretches) = (false, Vec::new());
+    for ((_, payload), record) in found.iter().zip(&mut records) {
+        match payload.first() {
+            Some(0) if !opened => {
+                opened = true;
+                image.bytes = record.len();
+                image.opening = record;
+            }
+            Some(0) => {}
+            _ => stretches.push(record),
+        }
+    }
+    for stretch in stretches {
+        image.push(stretch);
+    }
+    let span = Span::of(&image.columns().heads);
+    if span.ticks == 0 {
+        return Ok(Read::Damaged);
+    }
+    let written = image.stretches.len();
+    Ok(Read::Segment(Box::new(Segment {
+        // Named by its file, whatever of it is left.
+        span: Span {
+            ordinals: (file.key.min(span.ordinals.0), span.ordinals.1),
+            ..span
+        },
+        image: Some(Arc::new(image)),
+        stored: None,
+        closed: true,
+        written,
+    })))
+}
+
+/// Decodes a segment from wherever it is; of one that cannot be read nothing.
+pub fn decode(segment: &Segment) -> Columns {
+    if let Some(image) = &segment.image {
+        return image.columns();
+    }
+    let sealed = segment
+        .stored
+        .as_ref()
+        .and_then(|stored| Sealed::open(stored.source().ok()?).ok());
+    sealed.map(|sealed| sealed.columns()).unwrap_or_default()
+}

@@ -1,0 +1,298 @@
+//! Processes and groups of one answer: numbered, filtered and named once.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use netmon_bpf::abi::ProcessId;
+
+use super::piece::Head;
+use super::plan::Opened;
+use super::plan::Part;
+use super::query::Described;
+use super::query::Grouping;
+use super::query::Query;
+use super::query::Subject;
+use super::BootId;
+use super::Sum;
+use crate::process::Exit;
+use crate::process::Facts;
+
+/// Descriptions that are held; further ones are read again when they are needed.
+const HELD: usize = 4096;
+
+/// One process.
+#[derive(Debug)]
+pub struct Entry {
+    /// Who.
+    pub id: ProcessId,
+    /// It is asked for.
+    pub wanted: bool,
+    /// Where it is described: index of the part, and the part of the segment.
+    place: (u32, u32),
+    described: Option<Arc<Described>>,
+    /// By kind, when grouped by name.
+    groups: [u32; 8],
+    /// The last step that counted it, and in which groups: one bit for the first kind of each.
+    counted: (u64, u8),
+}
+
+/// All processes of an answer.
+#[derive(Debug, Default)]
+pub struct Table {
+    numbers: HashMap<(BootId, ProcessId), u32>,
+    /// By number.
+    pub entries: Vec<Entry>,
+    names: HashMap<Arc<str>, u32>,
+    /// By number.
+    groups: Vec<Arc<str>>,
+    held: usize,
+    /// Live at the end of the window, with their totals then.
+    pub live: Vec<(u32, Vec<Sum>)>,
+    /// The boot at the end of the window.
+    last_boot: Option<BootId>,
+}
+
+/// A process and where it was found.
+struct Sighting<'a> {
+    boot: BootId,
+    id: ProcessId,
+    place: (u32, u32),
+    in_memory: bool,
+    head: &'a Head,
+}
+
+impl Entry {
+    /// `true`: this step has not counted it in this group yet.
+    pub fn count(&mut self, step: u64, group: u32) -> bool {
+        if self.counted.0 != step {
+            self.counted = (step, 0);
+        }
+        let first = self.groups.iter().position(|g| *g == group).unwrap_or(0);
+        let again = self.counted.1 >> first & 1 == 1;
+        self.counted.1 |= 1 << first;
+        !again
+    }
+
+    /// Steps are counted anew.
+    pub fn restart(&mut self) {
+        self.counted = (u64::MAX, 0);
+    }
+}
+
+impl Table {
+    /// Takes the processes of a part. Newest part first: what is known last counts.
+    pub fn take(&mut self, query: &Query, index: u32, opened: &Opened, stretches: u32) -> Vec<u32> {
+        let Some(head) = (stretches as usize)
+            .checked_sub(1)
+            .and_then(|last| opened.heads().get(last))
+        else {
+            return Vec::new();
+        };
+        let boot = opened.nature().boot;
+        let newest = self.last_boot.is_none();
+        self.last_boot.get_or_insert(boot);
+        let sighting = |id, part, in_memory| Sighting {
+            boot,
+            id,
+            place: (index, part),
+            in_memory,
+            head,
+        };
+        let keep_live = newest && query.idle;
+        match opened {
+            Opened::Decoded(columns) => {
+                for column in &columns.processes {
+                    let Some(version) = column.version(stretches) else {
+                        continue;
+                    };
+                    let seen = sighting(column.id, 0, true);
+                    let number = self.see(query, seen, || Some(Arc::clone(&version.known.facts)));
+                    if keep_live && version.known.facts.exit.is_none() {
+                        self.live.push((number, column.totals(stretches)));
+                    }
+                }
+                Vec::new()
+            }
+            Opened::Sealed(sealed) => {
+                let mut needed: Vec<u32> = Vec::new();
+                let mut known = (u32::MAX, Vec::new());
+                for listed in sealed.list() {
+                    let number = self.numbers.get(&(boot, listed.id)).copied();
+                    let number = match number {
+                        Some(number) if !keep_live => number,
+                        _ => {
+                            if known.0 != listed.part {
+                                known = match keep_live {
+                                    true => (listed.part, sealed.part(listed.part)),
+                                    false => (listed.part, sealed.known(listed.part)),
+                                };
+                            }
+                            let column = known.1.iter().find(|column| column.id == listed.id);
+                            let version = column.and_then(|column| column.version(stretches));
+                            let facts = version.map(|version| Arc::clone(&version.known.facts));
+                            let ended = facts.as_ref().is_none_or(|facts| facts.exit.is_some());
+                            let seen = sighting(listed.id, listed.part, false);
+                            let number = self.see(query, seen, || facts);
+                            if let Some(column) = column.filter(|_| keep_live && !ended) {
+                                self.live.push((number, column.totals(stretches)));
+                            }
+                            number
+                        }
+                    };
+                    let wanted = self.entries[number as usize].wanted;
+                    if wanted && !listed.sums.is_empty() && !needed.contains(&listed.part) {
+                        needed.push(listed.part);
+                    }
+                }
+                needed
+            }
+        }
+    }
+
+    fn see(
+        &mut self,
+        query: &Query,
+        seen: Sighting,
+        facts: impl FnOnce() -> Option<Arc<Facts>>,
+    ) -> u32 {
+        if let Some(number) = self.numbers.get(&(seen.boot, seen.id)) {
+            return *number;
+        }
+        let number = self.entries.len() as u32;
+        self.numbers.insert((seen.boot, seen.id), number);
+        let facts = facts();
+        let known = facts.is_some();
+        let facts = facts.unwrap_or_else(|| Arc::new(unknown(seen.id)));
+        let facts = self.at_the_end(facts, seen.boot, seen.head);
+        let wanted = query.wanted.as_ref().is_none_or(|wanted| wanted(&facts));
+        let mut groups = [number; 8];
+        if let (Grouping::Named(name), true) = (&query.group, wanted) {
+            for (kind, group) in groups.iter_mut().enumerate() {
+                *group = self.group(&name(&facts, kind as u8));
+            }
+        }
+        let hold = wanted
+            && matches!(query.group, Grouping::Process)
+            && (seen.in_memory || self.held < HELD);
+        self.held += usize::from(hold);
+        self.entries.push(Entry {
+            id: seen.id,
+            wanted,
+            place: seen.place,
+            described: hold.then(|| Arc::new(described(facts, known, seen.boot, seen.head))),
+            groups,
+            counted: (u64::MAX, 0),
+        });
+        number
+    }
+
+    /// Nobody outlives the boot of the machine.
+    fn at_the_end(&self, facts: Arc<Facts>, boot: BootId, head: &Head) -> Arc<Facts> {
+        if facts.exit.is_some() || self.last_boot.is_none_or(|last| last == boot) {
+            return facts;
+        }
+        let exit = Some(Exit {
+            time: head.end,
+            status: None,
+        });
+        Arc::new(Facts {
+            exit,
+            ..(*facts).clone()
+        })
+    }
+
+    fn group(&mut self, name: &str) -> u32 {
+        if let Some(number) = self.names.get(name) {
+            return *number;
+        }
+        let (name, number): (Arc<str>, u32) = (name.into(), self.groups.len() as u32);
+        self.groups.push(Arc::clone(&name));
+        self.names.insert(name, number);
+        number
+    }
+
+    /// The number of a process.
+    pub fn number(&self, boot: BootId, id: ProcessId) -> Option<u32> {
+        self.numbers.get(&(boot, id)).copied()
+    }
+
+    /// The group of a kind of traffic of a process.
+    pub fn group_of(&self, number: u32, kind: u8) -> u32 {
+        self.entries[number as usize].groups[usize::from(kind & 7)]
+    }
+
+    /// What orders groups that are otherwise equal.
+    pub fn key(&self, query: &Query, group: u32) -> (u64, u64, &str) {
+        match query.group {
+            Grouping::Process => {
+                let id = self.entries[group as usize].id;
+                (u64::from(id.pid), id.start, "")
+            }
+            Grouping::Named(_) => (0, 0, &self.groups[group as usize]),
+        }
+    }
+
+    /// What a row of this group is about. May read a file.
+    pub fn subject(&self, query: &Query, group: u32, parts: &[Part], stretches: &[u32]) -> Subject {
+        if matches!(query.group, Grouping::Named(_)) {
+            return Subject::Group(Arc::clone(&self.groups[group as usize]));
+        }
+        let entry = &self.entries[group as usize];
+        if let Some(described) = &entry.described {
+            return Subject::Process(group, Arc::clone(described));
+        }
+        let read = || {
+            let index = entry.place.0 as usize;
+            let Opened::Sealed(sealed) = parts.get(index)?.open().ok()? else {
+                return None;
+            };
+            let stretches = stretches.get(index).copied()?;
+            let head = sealed.heads.get(stretches.checked_sub(1)? as usize)?;
+            let known = sealed.known(entry.place.1);
+            let column = known.iter().find(|column| column.id == entry.id)?;
+            let facts = Arc::clone(&column.version(stretches)?.known.facts);
+            let boot = sealed.nature.boot;
+            Some(described(
+                self.at_the_end(facts, boot, head),
+                true,
+                boot,
+                head,
+            ))
+        };
+        let lost = || {
+            described(
+                Arc::new(unknown(entry.id)),
+                false,
+                BootId(0),
+                &Head::default(),
+            )
+        };
+        Subject::Process(group, Arc::new(read().unwrap_or_else(lost)))
+    }
+}
+
+fn described(facts: Arc<Facts>, known: bool, boot: BootId, head: &Head) -> Described {
+    Described {
+        boot,
+        facts,
+        known,
+        anchor: (head.end, head.wall),
+    }
+}
+
+/// Its description is damaged; its bytes are not.
+fn unknown(id: ProcessId) -> Facts {
+    Facts {
+        id,
+        first_seen: id.start,
+        parent: 0,
+        parent_name: String::new(),
+        uid: u32::MAX,
+        name: String::new(),
+        exe: None,
+        args: Vec::new(),
+        args_cut: false,
+        cgroup: None,
+        exit: None,
+    }
+}
