@@ -149,7 +149,12 @@ impl Side {
 
     /// Runs `part` in a forked process with sums of its own, which accounts for itself as `label`.
     pub fn fork(&self, label: &str, part: impl FnOnce() -> Outcome) -> Result<Pid, Stop> {
-        Ok(syscalls::fork(|| self.forked(label, part))?)
+        Ok(self.try_fork(label, part)?)
+    }
+
+    /// [`Side::fork`], for callers that tell errors apart.
+    pub fn try_fork(&self, label: &str, part: impl FnOnce() -> Outcome) -> Result<Pid, Errno> {
+        syscalls::fork(|| self.forked(label, part))
     }
 
     /// What a forked process does: `part`, then its account. Gives the exit code.
