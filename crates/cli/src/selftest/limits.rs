@@ -18,6 +18,15 @@ pub fn need(files: u64, processes: u64) -> Outcome {
     Ok(())
 }
 
+/// Stops a case in which more connections wait to be accepted than the kernel lets wait: it would
+/// drop some whose clients take them for connected.
+pub fn need_backlog(connections: i32) -> Outcome {
+    let limit = std::fs::read_to_string("/proc/sys/net/core/somaxconn")?;
+    let limit = limit.trim().parse().map_err(Stop::fail)?;
+    let needed = connections.unsigned_abs().into();
+    within(needed, limit, "waiting connections (net.core.somaxconn)")
+}
+
 fn within(needed: u64, limit: u64, what: &str) -> Outcome {
     if needed <= limit {
         return Ok(());

@@ -234,6 +234,9 @@ fn start_ticks(stat: &str) -> Option<u64> {
     after_name.split_whitespace().nth(19)?.parse().ok()
 }
 
+/// Connections that wait to be accepted, unless a case needs more.
+const BACKLOG: i32 = 16;
+
 /// A listening socket.
 #[derive(Debug)]
 pub struct Listener {
@@ -243,17 +246,26 @@ pub struct Listener {
 impl Listener {
     /// Listens on an address of this side and tells the port. `protocol` 0 is TCP.
     pub fn open(side: &Side, protocol: i32) -> Result<Self, Stop> {
+        Self::open_long(side, protocol, BACKLOG)
+    }
+
+    /// [`Listener::open`], where up to `backlog` connections wait to be accepted.
+    pub fn open_long(side: &Side, protocol: i32, backlog: i32) -> Result<Self, Stop> {
         let socket = side.open(libc::SOCK_STREAM, protocol)?;
-        let listener = Self::on(socket, side.own())?;
+        let listener = Self::listen(socket, side.own(), backlog)?;
         side.tell(listener.port()?)?;
         Ok(listener)
     }
 
     /// Listens with a prepared socket, on any port.
     pub fn on(socket: Socket, address: IpAddr) -> Result<Self, Stop> {
+        Self::listen(socket, address, BACKLOG)
+    }
+
+    fn listen(socket: Socket, address: IpAddr, backlog: i32) -> Result<Self, Stop> {
         let fd = socket.into_fd();
         bind(&fd, address)?;
-        socket::listen(&fd, Backlog::new(16)?)?;
+        socket::listen(&fd, Backlog::new(backlog)?)?;
         Ok(Self {
             inner: TcpListener::from(fd),
         })

@@ -66,9 +66,10 @@ fn waker(side: &Side) -> Outcome {
         } else {
             sleepers.push(SocketAddr::new(side.other(), side.hear_port()?));
         }
+        // From here on this sleeper has nothing to do but receive.
+        side.tell("it is there")?;
     }
-    // From here on a sleeper has nothing to do but receive; the other side sees them fall asleep.
-    side.tell("all there")?;
+    // The other side has seen them fall asleep.
     side.hear()?;
     let movers: Vec<Pid> = ports
         .iter()
@@ -110,11 +111,12 @@ fn dormitory(side: &Side) -> Outcome {
         sockets.push(socket);
     }
     let listener = Listener::open(side, 0)?;
-    let sleepers: Vec<Pid> = (0..SLEEPERS)
-        .map(|number| fork(side, "sleeper", || sleep(side, number, waker)))
-        .collect::<Result<_, _>>()?;
-    // Not a word until all sleepers have told their ports over the same line.
-    side.hear()?;
+    let mut sleepers = Vec::new();
+    for number in 0..SLEEPERS {
+        sleepers.push(fork(side, "sleeper", || sleep(side, number, waker))?);
+        // One after the other: a full queue of the waker's listener would lose connections.
+        side.hear()?;
+    }
     sleepers
         .iter()
         .try_for_each(|&sleeper| falls_asleep(sleeper))?;

@@ -90,7 +90,9 @@ fn life(side: &Side, number: usize, tcp: u16, udp: u16) -> Outcome {
 
 fn collector(side: &Side) -> Outcome {
     limits::need(ACCEPTORS as u64 + 16, ACCEPTORS as u64 + 8)?;
-    let listener = Listener::open(side, 0)?;
+    limits::need_backlog(LIVES as i32)?;
+    // Lives do not wait until they are accepted.
+    let listener = Listener::open_long(side, 0, LIVES as i32)?;
     let datagrams = side.open(libc::SOCK_DGRAM, 0)?;
     bind(datagrams.fd(), side.own())?;
     side.tell(datagrams.port()?)?;
