@@ -19,8 +19,12 @@ pub fn capabilities(set: HookSet, hooks: &[HookState]) -> Vec<Capability> {
             state.hook.kind, state.hook.target
         ))
     };
-    let upper = set != HookSet::Kprobe || attached("inet_tx4");
-    let upper_reason = || why("inet_tx4").unwrap_or_else(|| "no fexit on inet_sendmsg".to_owned());
+    let calls = ["call_tx", "inet_tx4"];
+    let upper = set != HookSet::Kprobe || calls.into_iter().any(attached);
+    let upper_reason = || {
+        let refused = calls.into_iter().find_map(why);
+        refused.unwrap_or_else(|| "no hook on the results of calls".to_owned())
+    };
     let mut all: Vec<Capability> = ["tcp_rx", "tcp_tx", "udp_rx", "udp_tx", "ipv6", "exit"]
         .map(full)
         .into();

@@ -123,7 +123,13 @@ fn plan(support: &Support, set: HookSet) -> Plan {
                 ENTRIES_BTF
             });
             optional.push(SOCKET_RELEASE);
-            optional.extend(inet_calls(support));
+            // What is above plain TCP has only its calls. Where tracepoints tell their results, no
+            // preemption loses them; and sendfile goes past no tracepoint of MPTCP and kTLS.
+            if support.call_tracepoints && !support.sendpage {
+                optional.extend(CALLS);
+            } else {
+                optional.extend(inet_calls(support));
+            }
             optional.extend(splices(support));
         }
         HookSet::Fexit => {

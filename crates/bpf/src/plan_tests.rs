@@ -110,3 +110,22 @@ fn no_program_is_planned_twice() {
         assert_eq!(names.len(), planned, "{}", plan.set);
     }
 }
+
+#[test]
+fn what_is_above_tcp_is_counted_by_calls_that_no_preemption_loses() {
+    let programs = |support: &Support| -> Vec<&str> {
+        let plan = plans(support, Some(HookSet::Kprobe)).remove(0);
+        plan.optional.iter().map(|hook| hook.program).collect()
+    };
+    let with = |programs: &[&str], name: &str| programs.contains(&name);
+    let new = programs(&kernel(|k| k.sendpage = false));
+    assert!(with(&new, "call_tx") && with(&new, "call_rx"), "{new:?}");
+    assert!(!with(&new, "inet_tx4"), "{new:?}");
+    for old in [
+        programs(&kernel(|k| k.call_tracepoints = false)),
+        // sendfile goes past the tracepoints there.
+        programs(&kernel(|k| k.sendpage = true)),
+    ] {
+        assert!(!with(&old, "call_tx") && with(&old, "inet_tx4"), "{old:?}");
+    }
+}

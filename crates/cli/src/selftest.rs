@@ -4,8 +4,11 @@
 pub mod ask;
 pub mod cases;
 pub mod compare;
+pub mod crowd;
 pub mod ends;
 pub mod harness;
+pub mod limits;
+pub mod losses;
 pub mod namespaces;
 pub mod peer;
 pub mod plan;
@@ -33,10 +36,12 @@ use std::time::Duration;
 use self::compare::compare;
 use self::compare::unasked;
 use self::compare::Counted;
+use self::crowd::Crowd;
 use self::ends::Path;
 use self::harness::Ending;
 use self::harness::Harness;
 use self::harness::Launcher;
+use self::losses::Losses;
 use self::namespaces::Namespaces;
 use self::plan::Run;
 use self::report::Finding;
@@ -69,7 +74,7 @@ pub async fn run(args: &SelftestArgs, global: &GlobalArgs) -> Result<Outcome, Fa
     } else {
         &[Path::Lo, Path::Veth]
     };
-    let runs = plan::runs(&args.pattern, paths);
+    let runs = plan::runs(&args.pattern, paths, args.load);
     if runs.is_empty() {
         let pattern = &args.pattern;
         return Err(Failure::Usage(format!(
@@ -80,46 +85,55 @@ pub async fn run(args: &SelftestArgs, global: &GlobalArgs) -> Result<Outcome, Fa
         true => None,
         false => Some(Session::open(&global.target()).await?),
     };
-    let obstacles = session
-        .as_ref()
-        .map(|session| &session.agent().capabilities);
-    let obstacles: Vec<Option<String>> = runs
+    let obstacles = runs
         .iter()
-        .map(|run| ask::obstacle(obstacles?, run))
-        .collect();
-    let possible: Vec<Run> = runs
-        .iter()
-        .zip(&obstacles)
-        .filter(|(_, why)| why.is_none())
-        .map(|(run, _)| *run)
-        .collect();
-    eprintln!("running {} cases", possible.len());
+        .map(|run| ask::obstacle(session.as_ref()?.agent(), run));
+    let obstacles: Vec<Option<String>> = obstacles.collect();
+    let possible = obstacles.iter().filter(|why| why.is_none()).count();
+    eprintln!("running {possible} cases");
     let launcher = Launcher {
         program: std::env::current_exe().map_err(|source| unable("find this program", source))?,
         arguments: vec![PEER_COMMAND.to_owned()],
     };
-    let endings = match traffic(launcher, possible, args.timeout).await? {
-        Traffic::Made(endings) => endings,
-        Traffic::Interrupted(outcome) => return Ok(outcome),
-    };
-    let counted = match &mut session {
-        Some(session) => Some(question(session, &endings).await?),
-        None => None,
-    };
-    let mut endings = endings.into_iter();
-    let findings = runs.into_iter().zip(obstacles).map(|(run, obstacle)| {
-        let ending = match obstacle {
-            Some(why) => Ending::Skipped(why),
-            None => endings
-                .next()
-                .unwrap_or_else(|| Ending::Failed("was not run".to_owned())),
+    let mut obstacles = obstacles.into_iter();
+    let mut findings = Findings::new();
+    let mut lost = session.as_ref().map(|_| Losses::new());
+    for batch in plan::batches(&runs) {
+        let obstacles: Vec<Option<String>> = obstacles.by_ref().take(batch.len()).collect();
+        let open = batch
+            .iter()
+            .zip(&obstacles)
+            .filter(|(_, why)| why.is_none());
+        let possible: Vec<Run> = open.map(|(run, _)| *run).collect();
+        let endings = match traffic(&launcher, possible, args.timeout).await? {
+            Traffic::Made(endings) => endings,
+            Traffic::Interrupted(outcome) => return Ok(outcome),
         };
-        (run, find(run, ending, counted.as_deref()))
-    });
-    let findings: Findings = findings.collect();
+        let answer = match &mut session {
+            Some(session) => Some(question(session, &endings).await?),
+            None => None,
+        };
+        if let (Some(lost), Some(answer)) = (&mut lost, &answer) {
+            losses::add(lost, &answer.losses);
+        }
+        let mut endings = endings.into_iter();
+        for (&run, obstacle) in batch.iter().zip(obstacles) {
+            let ending = match obstacle {
+                Some(why) => Ending::Skipped(why),
+                None => endings
+                    .next()
+                    .unwrap_or_else(|| Ending::Failed("was not run".to_owned())),
+            };
+            findings.push((run, find(run, ending, answer.as_ref())));
+        }
+    }
+    let events = lost.as_ref().map_or(0, |lost| losses::sum(lost));
+    if events > 0 {
+        eprintln!("the agent reports {events} lost events since the start of this test");
+    }
     match args.json {
-        true => print(&report::json(&findings))?,
-        false => print(&(report::table(&findings) + &report::summary(&findings)))?,
+        true => print(&report::json(&findings, lost.as_ref()))?,
+        false => print(&(report::table(&findings) + &report::summary(&findings, lost.as_ref())))?,
     }
     Ok(match Summary::of(&findings).is_clean() {
         true => Outcome::Done,
@@ -134,11 +148,11 @@ enum Traffic {
 }
 
 /// Makes the traffic beside the runtime, so that a signal ends it in order.
-async fn traffic(launcher: Launcher, runs: Vec<Run>, limit: Duration) -> Result<Traffic, Failure> {
+async fn traffic(launcher: &Launcher, runs: Vec<Run>, limit: Duration) -> Result<Traffic, Failure> {
     let mut signals = Signals::catch()?;
     let stop = Arc::new(AtomicBool::new(false));
     let mut made = tokio::task::spawn_blocking({
-        let stop = Arc::clone(&stop);
+        let (stop, launcher) = (Arc::clone(&stop), launcher.clone());
         move || make(launcher, &runs, limit, &stop)
     });
     let outcome = tokio::select! {
@@ -155,18 +169,19 @@ async fn traffic(launcher: Launcher, runs: Vec<Run>, limit: Duration) -> Result<
     Ok(Traffic::Interrupted(outcome))
 }
 
-async fn question(session: &mut Session, endings: &[Ending]) -> Result<Vec<Counted>, Failure> {
-    let lost_before = session.agent().lost_events();
+/// What the agent has after a batch of runs.
+#[derive(Debug)]
+struct Answer {
+    counted: Vec<Counted>,
+    /// Since the answer before, or since the session was opened.
+    losses: Losses,
+}
+
+async fn question(session: &mut Session, endings: &[Ending]) -> Result<Answer, Failure> {
+    let before = session.agent().losses.clone();
     let counted = ask::ask(session, &accounts(endings)).await?;
-    let lost = session
-        .refresh()
-        .await?
-        .lost_events()
-        .saturating_sub(lost_before);
-    if lost > 0 {
-        eprintln!("the agent reports {lost} lost events since the start of this test");
-    }
-    Ok(counted)
+    let losses = losses::between(&before, &session.refresh().await?.losses);
+    Ok(Answer { counted, losses })
 }
 
 fn make(launcher: Launcher, runs: &[Run], limit: Duration, stop: &AtomicBool) -> Vec<Ending> {
@@ -192,7 +207,7 @@ fn accounts(endings: &[Ending]) -> Vec<&Account> {
     done.flatten().collect()
 }
 
-fn find(run: Run, ending: Ending, counted: Option<&[Counted]>) -> Finding {
+fn find(run: Run, ending: Ending, answer: Option<&Answer>) -> Finding {
     let accounts = match ending {
         Ending::Skipped(why) => return Finding::Skipped(why),
         Ending::Failed(why) => return Finding::Failed(why),
@@ -201,11 +216,18 @@ fn find(run: Run, ending: Ending, counted: Option<&[Counted]>) -> Finding {
     if let Some(fault) = run.case.balance.fault(&accounts) {
         return Finding::Failed(fault);
     }
-    let compared = accounts.iter().flat_map(|account| match counted {
-        Some(counted) => compare(account, counted, side::ticks_per_second()),
+    let compared = accounts.iter().flat_map(|account| match answer {
+        Some(answer) => compare(account, &answer.counted, side::ticks_per_second()),
         None => unasked(account),
     });
-    Finding::Compared(compared.collect())
+    let compared = compared.collect();
+    match run.case.load {
+        Some(_) => Finding::Crowd(Crowd::of(
+            compared,
+            answer.map(|answer| answer.losses.clone()),
+        )),
+        None => Finding::Compared(compared),
+    }
 }
 
 fn list() -> String {

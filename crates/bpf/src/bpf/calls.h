@@ -140,6 +140,7 @@ static __always_inline void datagram_sent(const struct sk_buff *skb, __u8 family
 	struct dst_entry *route;
 	__u32 headers, bytes;
 	struct process_key key;
+	__u8 flow = FLOW_TRANSPORT | family;
 
 	if (!control || !sk)
 		return;
@@ -151,14 +152,15 @@ static __always_inline void datagram_sent(const struct sk_buff *skb, __u8 family
 	bytes = BPF_CORE_READ(skb, len) - headers;
 	if ((int)bytes <= 0)
 		return;
-	socket->flow = FLOW_TRANSPORT | family;
 	/* The lowest bit says whether the route is counted, not where it is. */
 	route = (struct dst_entry *)(BPF_CORE_READ(skb, _skb_refdst) & ~1UL);
 	if (route && BPF_CORE_READ(route, dev, flags) & IFF_LOOPBACK)
-		socket->flow |= FLOW_LOOPBACK;
+		flow |= FLOW_LOOPBACK;
+	/* Other CPUs use the entry at the same time: never half a flow in it. */
+	socket->flow = flow;
 	key = current_key();
 	own(socket, &key);
-	count(&key, CALLER_IS_PROCESS, socket->flow | TX, bytes);
+	count(&key, CALLER_IS_PROCESS, flow | TX, bytes);
 }
 
 /* A UDP datagram handed to the application (hook set K). A peek passes a negative length. */
@@ -168,20 +170,21 @@ static __always_inline void datagram_received(const struct sock *sk, const struc
 	struct socket_state fresh = {}, *socket;
 	struct control *control = in_charge();
 	struct process_key key;
+	__u8 flow = FLOW_TRANSPORT;
 
 	if (!control || bytes <= 0)
 		return;
 	socket = socket_of(sk, &fresh, control);
 	if (socket->flags & SOCKET_IGNORED)
 		return;
-	socket->flow = FLOW_TRANSPORT;
 	if (BPF_CORE_READ(skb, protocol) == bpf_htons(0x86dd /* ETH_P_IPV6 */))
-		socket->flow |= FLOW_FAMILY;
+		flow |= FLOW_FAMILY;
 	if (BPF_CORE_READ(skb, skb_iif) == LOOPBACK_IFINDEX)
-		socket->flow |= FLOW_LOOPBACK;
+		flow |= FLOW_LOOPBACK;
+	socket->flow = flow;
 	key = current_key();
 	own(socket, &key);
-	count(&key, CALLER_IS_PROCESS, socket->flow | RX, bytes);
+	count(&key, CALLER_IS_PROCESS, flow | RX, bytes);
 }
 
 #endif

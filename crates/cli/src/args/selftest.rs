@@ -15,6 +15,9 @@ pub struct SelftestArgs {
     /// List the cases and exit
     #[arg(long)]
     pub list: bool,
+    /// Also run the cases under load (a GLOB that means only them runs them too)
+    #[arg(long)]
+    pub load: bool,
     /// Leave out the runs between network namespaces
     #[arg(long)]
     pub loopback_only: bool,

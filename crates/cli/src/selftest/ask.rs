@@ -19,7 +19,7 @@ use super::truth::Transport;
 use crate::failure::Failure;
 use crate::row::Counter;
 use crate::row::ProcessRow;
-use crate::session::capabilities::Capabilities;
+use crate::session::agent::Agent;
 use crate::session::Session;
 
 /// How many ticks the agent gets until its last one must hold everything that ended before.
@@ -54,11 +54,27 @@ pub async fn ask(session: &mut Session, accounts: &[&Account]) -> Result<Vec<Cou
 }
 
 /// Why the agent cannot count what this run makes, in its own words; `None`: it can.
-pub fn obstacle(capabilities: &Capabilities, run: &Run) -> Option<String> {
+pub fn obstacle(agent: &Agent, run: &Run) -> Option<String> {
+    let (_, kept) = agent.exited;
+    // 0: it does not say.
+    if let Some(processes) = run
+        .case
+        .load
+        .filter(|&processes| (1..processes).contains(&kept))
+    {
+        return Some(format!(
+            "{processes} processes end, the agent keeps {kept} (--max-exited)"
+        ));
+    }
     let family = (run.variant == Variant::V6).then_some("ipv6");
-    let needed = family.into_iter().chain(run.case.capability);
+    let needed = family
+        .into_iter()
+        .chain(run.case.capabilities.iter().copied());
     let missing = |name| {
-        let mut reported = capabilities.iter().filter(|reported| !reported.available);
+        let mut reported = agent
+            .capabilities
+            .iter()
+            .filter(|reported| !reported.available);
         reported.find(|reported| reported.name == name)
     };
     let capability = needed.filter_map(missing).next()?;

@@ -2,9 +2,12 @@
 
 pub mod batch;
 pub mod calls;
+pub mod flood;
 pub mod other;
 pub mod process;
+pub mod sleepers;
 pub mod splice;
+pub mod storm;
 pub mod tcp;
 pub mod udp;
 pub mod uring;
@@ -26,6 +29,8 @@ pub enum Balance {
     Equal,
     /// Something was sent, and the kernel threw part of it away.
     Lossy,
+    /// Something was received, and the kernel may have thrown away the rest of what was sent.
+    Leaky,
     /// Nothing here may count.
     Nothing,
 }
@@ -55,9 +60,11 @@ pub struct Case {
     /// What must be true of the sums.
     pub balance: Balance,
     /// What the agent must be able to count, beyond TCP and UDP.
-    pub capability: Option<&'static str>,
+    pub capabilities: &'static [&'static str],
     /// What may run beside it.
     pub company: Company,
+    /// For a case under load: about how many processes move bytes. It is run only when asked for.
+    pub load: Option<u32>,
 }
 
 /// IPv4 only.
@@ -79,8 +86,9 @@ impl Case {
             variants: BOTH,
             paths: &[Path::Lo, Path::Veth],
             balance: Balance::Equal,
-            capability: None,
+            capabilities: &[],
             company: Company::Any,
+            load: None,
         }
     }
 
@@ -102,9 +110,9 @@ impl Case {
         self
     }
 
-    /// Only meaningful if the agent can count this.
-    pub const fn needs(mut self, capability: &'static str) -> Self {
-        self.capability = Some(capability);
+    /// Only meaningful if the agent can count all of this.
+    pub const fn needs(mut self, capabilities: &'static [&'static str]) -> Self {
+        self.capabilities = capabilities;
         self
     }
 
@@ -112,6 +120,12 @@ impl Case {
     pub const fn alone(mut self) -> Self {
         self.company = Company::Alone;
         self
+    }
+
+    /// A case under load, alone, with about so many processes that move bytes.
+    pub const fn load(mut self, processes: u32) -> Self {
+        self.load = Some(processes);
+        self.alone()
     }
 }
 
@@ -127,6 +141,9 @@ pub fn all() -> impl Iterator<Item = &'static Case> {
         uring::CASES,
         process::CASES,
         other::CASES,
+        sleepers::CASES,
+        flood::CASES,
+        storm::CASES,
     ];
     themes.into_iter().flatten()
 }
@@ -139,6 +156,7 @@ impl Balance {
         let holds = match self {
             Balance::Equal => tx == rx && tx > 0,
             Balance::Lossy => tx > rx,
+            Balance::Leaky => tx >= rx && rx > 0,
             Balance::Nothing => tx == 0 && rx == 0,
         };
         (!holds).then(|| format!("the processes sent {tx} and received {rx} ({self:?} expected)"))
@@ -171,6 +189,10 @@ mod tests {
             (Balance::Equal, 0, 0, false),
             (Balance::Lossy, 5, 4, true),
             (Balance::Lossy, 5, 5, false),
+            (Balance::Leaky, 5, 5, true),
+            (Balance::Leaky, 5, 4, true),
+            (Balance::Leaky, 5, 0, false),
+            (Balance::Leaky, 5, 6, false),
             (Balance::Nothing, 0, 0, true),
             (Balance::Nothing, 0, 1, false),
         ] {

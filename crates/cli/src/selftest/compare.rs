@@ -138,8 +138,12 @@ pub fn unasked(account: &Account) -> Vec<Comparison> {
 /// Whether a row of the agent is this process: same pid, and started in the same clock tick.
 fn is_same(account: &Account, row: &Counted, ticks_per_second: u64) -> bool {
     const SECOND_NS: u128 = 1_000_000_000;
+    // The cheap half first: under load thousands of rows are looked through for each process.
+    if row.pid != account.pid {
+        return false;
+    }
     let ticks = u128::from(row.start_ns) * u128::from(ticks_per_second) / SECOND_NS;
-    row.pid == account.pid && ticks == u128::from(account.start_ticks)
+    ticks == u128::from(account.start_ticks)
 }
 
 fn judge(

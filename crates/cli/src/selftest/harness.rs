@@ -167,7 +167,7 @@ enum Silence {
 #[derive(Debug)]
 struct Pair {
     children: Vec<Child>,
-    outputs: Vec<ChildStdout>,
+    outputs: Vec<Output>,
 }
 
 impl Pair {
@@ -180,7 +180,11 @@ impl Pair {
         };
         for (end, line) in [(End::A, a), (End::B, b)] {
             let mut child = harness.child(run, end, line.into())?;
-            pair.outputs.extend(child.stdout.take());
+            pair.outputs.extend(child.stdout.take().map(|from| Output {
+                from,
+                rest: Vec::new(),
+                open: true,
+            }));
             pair.children.push(child);
         }
         Ok(pair)
@@ -190,54 +194,76 @@ impl Pair {
     fn listen(&mut self, harness: &Harness<'_>) -> (Vec<Line>, Silence) {
         let mut deadline = Instant::now() + harness.limit;
         let mut gave_up = false;
-        let mut texts = vec![Vec::new(); self.outputs.len()];
-        let mut open: Vec<usize> = (0..self.outputs.len()).collect();
-        let mut end = Silence::Quiet;
-        while !open.is_empty() && end == Silence::Quiet {
-            open.retain(|&number| {
-                let (output, text) = (self.outputs.get_mut(number), texts.get_mut(number));
-                output
-                    .zip(text)
-                    .is_some_and(|(output, text)| still_open(output, text))
-            });
+        let mut heard = Vec::new();
+        while self.outputs.iter().any(|output| output.open) {
+            wait(&self.outputs);
+            let known = heard.len();
+            for output in &mut self.outputs {
+                output.take(&mut heard);
+            }
             // The other side may wait for ever for one that has given up.
-            if !gave_up && lines(&texts).any(|line| !matches!(line, Line::Account(_))) {
+            let mut new = heard.iter().skip(known);
+            if !gave_up && new.any(|line| !matches!(line, Line::Account(_))) {
                 gave_up = true;
                 deadline = deadline.min(Instant::now() + GRACE);
             }
             if harness.stop.load(Ordering::Relaxed) {
-                end = Silence::Stopped;
-            } else if Instant::now() > deadline {
-                end = Silence::TimeUp;
+                return (heard, Silence::Stopped);
+            }
+            if Instant::now() > deadline {
+                return (heard, Silence::TimeUp);
             }
         }
-        (lines(&texts).collect(), end)
+        (heard, Silence::Quiet)
     }
 }
 
-fn lines(texts: &[Vec<u8>]) -> impl Iterator<Item = Line> + '_ {
-    let lines = texts
-        .iter()
-        .flat_map(|text| text.split(|&byte| byte == b'\n'));
-    lines.filter_map(|line| serde_json::from_slice(line).ok())
+/// What a process and all it forked print.
+#[derive(Debug)]
+struct Output {
+    from: ChildStdout,
+    /// The beginning of a line whose end is not here yet.
+    rest: Vec<u8>,
+    open: bool,
 }
 
-/// Takes what an output has, waiting a moment for it. False: nothing more will come.
-fn still_open(output: &mut ChildStdout, text: &mut Vec<u8>) -> bool {
-    let mut polled = [PollFd::new(output.as_fd(), PollFlags::POLLIN)];
-    match nix::poll::poll(&mut polled, PollTimeout::from(GLANCE)) {
-        Ok(0) | Err(Errno::EINTR) => return true,
-        Ok(_) => {}
-        Err(_) => return false,
-    }
-    let mut part = [0; 4096];
-    match output.read(&mut part) {
-        Ok(0) | Err(_) => false,
-        Ok(length) => {
-            text.extend(part.get(..length).unwrap_or_default());
-            true
+impl Output {
+    /// Takes what is there. Each byte is looked at once: under load there are thousands of lines.
+    fn take(&mut self, heard: &mut Vec<Line>) {
+        if !self.open || !has_more(&self.from) {
+            return;
         }
+        let mut part = vec![0; 1 << 16];
+        match self.from.read(&mut part) {
+            Ok(0) | Err(_) => self.open = false,
+            Ok(length) => self.rest.extend(part.get(..length).unwrap_or_default()),
+        }
+        let whole = match self.rest.iter().rposition(|&byte| byte == b'\n') {
+            Some(last) => self.rest.drain(..=last).collect(),
+            None => Vec::new(),
+        };
+        let lines = whole.split(|&byte| byte == b'\n');
+        heard.extend(lines.filter_map(|line| serde_json::from_slice::<Line>(line).ok()));
     }
+}
+
+/// Waits a moment until one of the open outputs has something.
+fn wait(outputs: &[Output]) {
+    let open = outputs.iter().filter(|output| output.open);
+    let mut polled: Vec<_> = open
+        .map(|output| PollFd::new(output.from.as_fd(), PollFlags::POLLIN))
+        .collect();
+    // Whatever it says, the outputs are looked at and the time is checked.
+    let _ = nix::poll::poll(&mut polled, PollTimeout::from(GLANCE));
+}
+
+/// Whether a read would not block: something is there, or the end.
+fn has_more(output: &ChildStdout) -> bool {
+    let mut polled = [PollFd::new(output.as_fd(), PollFlags::POLLIN)];
+    !matches!(
+        nix::poll::poll(&mut polled, PollTimeout::ZERO),
+        Ok(0) | Err(Errno::EINTR)
+    )
 }
 
 impl Drop for Pair {

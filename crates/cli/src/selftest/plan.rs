@@ -16,10 +16,13 @@ pub struct Run {
     pub variant: Variant,
 }
 
-/// All runs of the cases whose name matches `pattern`, in the order of the report.
-pub fn runs(pattern: &str, paths: &[Path]) -> Vec<Run> {
+/// All runs of the cases whose name matches `pattern`, in the order of the report. Cases under
+/// load are among them with `load`, or when the pattern means them only.
+pub fn runs(pattern: &str, paths: &[Path], load: bool) -> Vec<Run> {
+    let matching = || cases::all().filter(|case| matches(pattern, case.name));
+    let load = load || matching().all(|case| case.load.is_some());
     let mut runs = Vec::new();
-    for case in cases::all().filter(|case| matches(pattern, case.name)) {
+    for case in matching().filter(|case| load || case.load.is_none()) {
         for &path in paths.iter().filter(|path| case.paths.contains(path)) {
             runs.extend(case.variants.iter().map(|&variant| Run {
                 case,
@@ -29,6 +32,12 @@ pub fn runs(pattern: &str, paths: &[Path]) -> Vec<Run> {
         }
     }
     runs
+}
+
+/// The runs in batches, in order: the agent is asked after each. A case under load is a batch of
+/// its own, because the agent keeps a limited number of ended processes.
+pub fn batches(runs: &[Run]) -> impl Iterator<Item = &[Run]> {
+    runs.chunk_by(|run, next| run.case.load.is_none() && next.case.load.is_none())
 }
 
 /// Whether all of `text` fits a pattern with `*` (any run of characters) and `?` (any one).
@@ -60,6 +69,7 @@ mod tests {
     use proptest::prop_assert;
     use proptest::proptest;
 
+    use super::batches;
     use super::matches;
     use super::runs;
     use crate::selftest::ends::Path;
@@ -84,8 +94,41 @@ mod tests {
 
     #[test]
     fn case_that_needs_a_second_machine_is_not_run_on_loopback() {
-        assert!(runs("udp_two_peers", &[Path::Lo]).is_empty());
-        assert_eq!(runs("udp_two_peers", &[Path::Lo, Path::Veth]).len(), 2);
+        assert!(runs("udp_two_peers", &[Path::Lo], false).is_empty());
+        assert_eq!(
+            runs("udp_two_peers", &[Path::Lo, Path::Veth], false).len(),
+            2
+        );
+    }
+
+    #[test]
+    fn case_under_load_is_run_only_when_meant() {
+        let count = |pattern, load| {
+            let runs = runs(pattern, &[Path::Lo], load);
+            let loads = runs.iter().filter(|run| run.case.load.is_some()).count();
+            (runs.len() - loads, loads)
+        };
+        let (others, loads) = count("*", true);
+        assert!(others > 100 && loads >= 3, "{others} {loads}");
+        assert_eq!(count("*", false), (others, 0));
+        assert_eq!(count("load*", false), (0, loads));
+        assert_eq!(count("load*", true), (0, loads));
+        assert_eq!(count("*storm", false), (0, 1));
+        assert_eq!(count("raw", true), (1, 0));
+        assert_eq!(count("no such case", false), (0, 0));
+    }
+
+    #[test]
+    fn case_under_load_is_a_batch_of_its_own() {
+        let runs = runs("*", &[Path::Lo], true);
+        let loads = runs.iter().filter(|run| run.case.load.is_some()).count();
+        let batches: Vec<_> = batches(&runs).collect();
+        assert_eq!(batches.len(), 1 + loads);
+        assert_eq!(batches[0].len(), runs.len() - loads);
+        assert_eq!(
+            batches.iter().map(|batch| batch.len()).sum::<usize>(),
+            runs.len()
+        );
     }
 
     proptest! {

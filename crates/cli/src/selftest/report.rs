@@ -1,5 +1,6 @@
 //! The result as a table or as JSON.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use clap::ValueEnum;
@@ -7,6 +8,10 @@ use serde::Serialize;
 
 use super::compare::Comparison;
 use super::compare::Verdict;
+use super::crowd::Crowd;
+use super::crowd::Group;
+use super::losses;
+use super::losses::Losses;
 use super::plan::Run;
 use super::truth::Bytes;
 use super::truth::Cell;
@@ -19,6 +24,8 @@ use super::truth::Transport;
 pub enum Finding {
     /// Truth and counts of every process.
     Compared(Vec<Comparison>),
+    /// The same for a case under load.
+    Crowd(Crowd),
     /// Not possible here, and why.
     Skipped(String),
     /// Could not be carried out though it should, and why.
@@ -55,7 +62,8 @@ impl Summary {
                 Finding::Skipped(_) => &mut summary.skipped,
                 Finding::Failed(_) => &mut summary.failed,
                 Finding::Compared(lines) if lines.iter().all(is_exact) => &mut summary.exact,
-                Finding::Compared(_) => &mut summary.off,
+                Finding::Crowd(crowd) if crowd.is_exact() => &mut summary.exact,
+                Finding::Compared(_) | Finding::Crowd(_) => &mut summary.off,
             };
             *count += 1;
         }
@@ -78,6 +86,8 @@ const HEADER: [&str; 9] = [
 const NUMBERS: std::ops::RangeInclusive<usize> = 4..=7;
 /// From this many alike on, exact lines of processes with the same part become one.
 const FOLD: usize = 3;
+/// As many lines that are not exact are shown of a case under load, in the table and in JSON.
+const SHOWN: [usize; 2] = [5, 20];
 
 /// The table, its header first.
 pub fn table(findings: &Findings) -> String {
@@ -110,8 +120,8 @@ pub fn table(findings: &Findings) -> String {
     text
 }
 
-/// The last line.
-pub fn summary(findings: &Findings) -> String {
+/// The last lines. `losses` is what the agent lost over all cases; `None`: no agent was asked.
+pub fn summary(findings: &Findings, losses: Option<&Losses>) -> String {
     let Summary {
         cases,
         exact,
@@ -124,7 +134,21 @@ pub fn summary(findings: &Findings) -> String {
     } else {
         String::new()
     };
-    format!("{cases} cases, {exact} exact, {off} off, {skipped} skipped{failed}\n")
+    let lost = losses.map_or_else(String::new, |losses| {
+        format!("lost events: {}\n", list(losses))
+    });
+    format!("{lost}{cases} cases, {exact} exact, {off} off, {skipped} skipped{failed}\n")
+}
+
+/// `none`, or the causes with their events.
+fn list(losses: &Losses) -> String {
+    if losses.is_empty() {
+        return "none".to_owned();
+    }
+    let causes = losses
+        .iter()
+        .map(|(cause, events)| format!("{cause} {events}"));
+    causes.collect::<Vec<_>>().join(", ")
 }
 
 fn rows_of(run: &Run, finding: &Finding) -> Vec<[String; 9]> {
@@ -148,8 +172,30 @@ fn rows_of(run: &Run, finding: &Finding) -> Vec<[String; 9]> {
         Finding::Failed(why) => vec![row("-", nothing(), format!("failed: {why}"))],
         Finding::Compared(lines) => folded(lines)
             .iter()
-            .map(|line| row(&line.process, numbers(line), result(line)))
+            .map(|line| {
+                row(
+                    &line.process,
+                    numbers(line.truth, line.counted),
+                    result(line),
+                )
+            })
             .collect(),
+        Finding::Crowd(crowd) => {
+            let groups = crowd.groups.iter().map(|group| {
+                let numbers = numbers(group.truth, group.counted);
+                let kind = group.cell.filter(|_| group.processes > 1).map(kind);
+                let kind = kind.map_or_else(String::new, |kind| format!(" ({kind})"));
+                row(&group.label(), numbers, group.result() + &kind)
+            });
+            let wrong = crowd.wrong.iter().take(SHOWN[0]).map(|line| {
+                let numbers = numbers(line.truth, line.counted);
+                row(&line.process, numbers, result(line))
+            });
+            let lost = crowd.losses.iter().filter(|losses| !losses.is_empty());
+            let lost =
+                lost.map(|losses| row("-", nothing(), format!("lost meanwhile: {}", list(losses))));
+            groups.chain(wrong).chain(lost).collect()
+        }
     }
 }
 
@@ -188,15 +234,14 @@ fn folded(lines: &[Comparison]) -> Vec<Comparison> {
     folded
 }
 
-fn numbers(line: &Comparison) -> [String; 4] {
+fn numbers(truth: Bytes, counted: Option<Bytes>) -> [String; 4] {
     let counted = |pick: fn(Bytes) -> u64| {
-        line.counted
-            .map_or_else(|| "n/a".to_owned(), |bytes| pick(bytes).to_string())
+        counted.map_or_else(|| "n/a".to_owned(), |bytes| pick(bytes).to_string())
     };
     [
-        line.truth.tx.to_string(),
+        truth.tx.to_string(),
         counted(|bytes| bytes.tx),
-        line.truth.rx.to_string(),
+        truth.rx.to_string(),
         counted(|bytes| bytes.rx),
     ]
 }
@@ -236,6 +281,9 @@ struct Document {
     r#type: &'static str,
     v: u32,
     cases: Vec<CaseObject>,
+    /// Of the whole test; null: no agent was asked.
+    lost_events: Option<u64>,
+    losses: Option<BTreeMap<String, u64>>,
     summary: Summary,
 }
 
@@ -247,6 +295,30 @@ struct CaseObject {
     result: &'static str,
     reason: Option<String>,
     processes: Vec<ProcessObject>,
+    #[serde(flatten)]
+    crowd: Option<CrowdObject>,
+}
+
+/// What a case under load has besides. Its `processes` are the first of those that are not exact.
+#[derive(Serialize)]
+struct CrowdObject {
+    groups: Vec<GroupObject>,
+    lost_events: Option<u64>,
+    losses: Option<BTreeMap<String, u64>>,
+}
+
+#[derive(Serialize)]
+struct GroupObject {
+    process: String,
+    kind: Option<Cell>,
+    processes: usize,
+    exact: usize,
+    missing: usize,
+    off: usize,
+    tx_bytes: u64,
+    tx_bytes_counted: Option<u64>,
+    rx_bytes: u64,
+    rx_bytes_counted: Option<u64>,
 }
 
 #[derive(Serialize)]
@@ -261,8 +333,8 @@ struct ProcessObject {
     result: String,
 }
 
-/// One JSON document, with every process by itself.
-pub fn json(findings: &Findings) -> String {
+/// One JSON document, with every process by itself; of cases under load the counts.
+pub fn json(findings: &Findings, losses: Option<&Losses>) -> String {
     let document = Document {
         r#type: "selftest",
         v: 1,
@@ -270,11 +342,17 @@ pub fn json(findings: &Findings) -> String {
             .iter()
             .map(|(run, finding)| object(run, finding))
             .collect(),
+        lost_events: losses.map(|losses| losses::sum(losses)),
+        losses: losses.map(by_cause),
         summary: Summary::of(findings),
     };
     serde_json::to_string_pretty(&document)
         .map(|text| text + "\n")
         .unwrap_or_default()
+}
+
+fn by_cause(losses: &Losses) -> BTreeMap<String, u64> {
+    losses.iter().cloned().collect()
 }
 
 fn object(run: &Run, finding: &Finding) -> CaseObject {
@@ -283,6 +361,11 @@ fn object(run: &Run, finding: &Finding) -> CaseObject {
         Finding::Failed(why) => ("failed", Some(why.clone()), &[][..]),
         Finding::Compared(lines) if lines.iter().all(is_exact) => ("exact", None, &lines[..]),
         Finding::Compared(lines) => ("off", None, &lines[..]),
+        Finding::Crowd(crowd) if crowd.is_exact() => ("exact", None, &[][..]),
+        Finding::Crowd(crowd) => {
+            let shown = crowd.wrong.len().min(SHOWN[1]);
+            ("off", None, crowd.wrong.get(..shown).unwrap_or_default())
+        }
     };
     let process = |line: &Comparison| ProcessObject {
         process: line.process.clone(),
@@ -294,6 +377,14 @@ fn object(run: &Run, finding: &Finding) -> CaseObject {
         rx_bytes_counted: line.counted.map(|bytes| bytes.rx),
         result: line.verdict.to_string(),
     };
+    let crowd = match finding {
+        Finding::Crowd(crowd) => Some(CrowdObject {
+            groups: crowd.groups.iter().map(group).collect(),
+            lost_events: crowd.losses.as_ref().map(|losses| losses::sum(losses)),
+            losses: crowd.losses.as_ref().map(by_cause),
+        }),
+        Finding::Compared(_) | Finding::Skipped(_) | Finding::Failed(_) => None,
+    };
     CaseObject {
         case: run.case.name,
         path: name_of(&run.path),
@@ -301,5 +392,21 @@ fn object(run: &Run, finding: &Finding) -> CaseObject {
         result,
         reason,
         processes: lines.iter().map(process).collect(),
+        crowd,
+    }
+}
+
+fn group(group: &Group) -> GroupObject {
+    GroupObject {
+        process: group.process.clone(),
+        kind: group.cell,
+        processes: group.processes,
+        exact: group.exact,
+        missing: group.missing,
+        off: group.off(),
+        tx_bytes: group.truth.tx,
+        tx_bytes_counted: group.counted.map(|bytes| bytes.tx),
+        rx_bytes: group.truth.rx,
+        rx_bytes_counted: group.counted.map(|bytes| bytes.rx),
     }
 }

@@ -2,7 +2,9 @@
 
 use super::compare::Comparison;
 use super::compare::Verdict;
+use super::crowd::Crowd;
 use super::ends::Path;
+use super::losses::Losses;
 use super::plan::runs;
 use super::report::json;
 use super::report::summary;
@@ -49,7 +51,7 @@ fn findings() -> Findings {
         Finding::Skipped("no TLS in this kernel".to_owned()),
         Finding::Failed("client: Connection reset by peer".to_owned()),
     ];
-    runs("tcp_*", &[Path::Lo])
+    runs("tcp_*", &[Path::Lo], false)
         .into_iter()
         .zip(results)
         .collect()
@@ -57,7 +59,7 @@ fn findings() -> Findings {
 
 #[test]
 fn table_has_a_line_per_process_and_one_for_many_alike() {
-    insta::assert_snapshot!(table(&findings()) + &summary(&findings()), @r"
+    insta::assert_snapshot!(table(&findings()) + &summary(&findings(), None), @r"
     CASE            PATH  FAMILY  PROCESS          SENT  COUNTED  RECEIVED  COUNTED  RESULT
     tcp_basic       lo    ipv4    client            100      100         0        0  ok
     tcp_basic       lo    ipv4    server              0        0       100      100  ok
@@ -73,7 +75,7 @@ fn table_has_a_line_per_process_and_one_for_many_alike() {
 
 #[test]
 fn json_has_every_process_and_null_for_unknown() {
-    let document: serde_json::Value = serde_json::from_str(&json(&findings())).unwrap();
+    let document: serde_json::Value = serde_json::from_str(&json(&findings(), None)).unwrap();
     assert_eq!(document["summary"]["off"], 1);
     assert_eq!(
         document["cases"][2]["processes"].as_array().map(Vec::len),
@@ -96,4 +98,62 @@ fn anything_off_or_failed_is_not_clean() {
             .collect();
         assert_eq!(Summary::of(&kept).is_clean(), clean);
     }
+}
+
+fn crowd() -> (Findings, Losses) {
+    let bytes = |tx| Bytes { rx: 0, tx };
+    let lives = (1..=2000).map(|number| match number {
+        7 => line("life", bytes(7), None, Verdict::Missing),
+        // More than is shown.
+        100..130 => {
+            let off = Verdict::Off { rx: 0, tx: -1 };
+            line("life", bytes(number), Some(bytes(number - 1)), off)
+        }
+        1500 => {
+            let off = Verdict::Off { rx: 0, tx: 12 };
+            line("life", bytes(1500), Some(bytes(1512)), off)
+        }
+        _ => line("life", bytes(number), Some(bytes(number)), Verdict::Exact),
+    });
+    let losses = vec![("missed_events".to_owned(), 31)];
+    let crowd = Crowd::of(lives.collect(), Some(losses.clone()));
+    let run = runs("load_storm", &[Path::Lo], false)[0];
+    (vec![(run, Finding::Crowd(crowd))], losses)
+}
+
+#[test]
+fn crowd_is_counted_and_its_first_faults_are_named() {
+    let (findings, losses) = crowd();
+    insta::assert_snapshot!(table(&findings) + &summary(&findings, Some(&losses)), @r"
+    CASE        PATH  FAMILY  PROCESS          SENT  COUNTED  RECEIVED  COUNTED  RESULT
+    load_storm  lo    ipv4    life (x2000)  2001000  2000975         0        0  1968 of 2000 exact, 1 missing, 31 off (tcp ipv4 loopback)
+    load_storm  lo    ipv4    life             1500     1512         0        0  tx+12 (tcp ipv4 loopback)
+    load_storm  lo    ipv4    life                7      n/a         0      n/a  missing
+    load_storm  lo    ipv4    life              100       99         0        0  tx-1 (tcp ipv4 loopback)
+    load_storm  lo    ipv4    life              101      100         0        0  tx-1 (tcp ipv4 loopback)
+    load_storm  lo    ipv4    life              102      101         0        0  tx-1 (tcp ipv4 loopback)
+    load_storm  lo    ipv4    -                   -        -         -        -  lost meanwhile: missed_events 31
+    lost events: missed_events 31
+    1 cases, 0 exact, 1 off, 0 skipped
+    ");
+    let none = Losses::new();
+    assert!(summary(&findings, Some(&none)).starts_with("lost events: none\n"));
+    let document: serde_json::Value =
+        serde_json::from_str(&json(&findings, Some(&losses))).unwrap();
+    let case = &document["cases"][0];
+    assert_eq!(case["result"], "off");
+    let group = &case["groups"][0];
+    let counts = ["processes", "exact", "missing", "off"].map(|key| group[key].as_u64().unwrap());
+    assert_eq!(counts, [2000, 1968, 1, 31]);
+    let wrong = case["processes"].as_array().unwrap();
+    assert_eq!(wrong.len(), 20);
+    // Whoever looks for what no loss explains finds it among them.
+    assert_eq!(wrong[0]["result"], "tx+12");
+    assert_eq!(case["losses"]["missed_events"], 31);
+    assert_eq!(case["lost_events"], 31);
+    assert_eq!(document["lost_events"], 31);
+    let others: serde_json::Value =
+        serde_json::from_str(&json(&super::report_tests::findings(), None)).unwrap();
+    assert!(others["lost_events"].is_null());
+    assert!(others["cases"][0].get("groups").is_none());
 }

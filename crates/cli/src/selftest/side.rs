@@ -149,7 +149,12 @@ impl Side {
 
     /// Runs `part` in a forked process with sums of its own, which accounts for itself as `label`.
     pub fn fork(&self, label: &str, part: impl FnOnce() -> Outcome) -> Result<Pid, Stop> {
-        Ok(syscalls::fork(|| self.forked(label, part))?)
+        Ok(self.try_fork(label, part)?)
+    }
+
+    /// [`Side::fork`], for callers that tell errors apart.
+    pub fn try_fork(&self, label: &str, part: impl FnOnce() -> Outcome) -> Result<Pid, Errno> {
+        syscalls::fork(|| self.forked(label, part))
     }
 
     /// What a forked process does: `part`, then its account. Gives the exit code.
@@ -229,6 +234,9 @@ fn start_ticks(stat: &str) -> Option<u64> {
     after_name.split_whitespace().nth(19)?.parse().ok()
 }
 
+/// Connections that wait to be accepted, unless a case needs more.
+const BACKLOG: i32 = 16;
+
 /// A listening socket.
 #[derive(Debug)]
 pub struct Listener {
@@ -238,17 +246,26 @@ pub struct Listener {
 impl Listener {
     /// Listens on an address of this side and tells the port. `protocol` 0 is TCP.
     pub fn open(side: &Side, protocol: i32) -> Result<Self, Stop> {
+        Self::open_long(side, protocol, BACKLOG)
+    }
+
+    /// [`Listener::open`], where up to `backlog` connections wait to be accepted.
+    pub fn open_long(side: &Side, protocol: i32, backlog: i32) -> Result<Self, Stop> {
         let socket = side.open(libc::SOCK_STREAM, protocol)?;
-        let listener = Self::on(socket, side.own())?;
+        let listener = Self::listen(socket, side.own(), backlog)?;
         side.tell(listener.port()?)?;
         Ok(listener)
     }
 
     /// Listens with a prepared socket, on any port.
     pub fn on(socket: Socket, address: IpAddr) -> Result<Self, Stop> {
+        Self::listen(socket, address, BACKLOG)
+    }
+
+    fn listen(socket: Socket, address: IpAddr, backlog: i32) -> Result<Self, Stop> {
         let fd = socket.into_fd();
         bind(&fd, address)?;
-        socket::listen(&fd, Backlog::new(16)?)?;
+        socket::listen(&fd, Backlog::new(backlog)?)?;
         Ok(Self {
             inner: TcpListener::from(fd),
         })

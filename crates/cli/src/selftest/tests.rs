@@ -67,7 +67,7 @@ fn dry_run(runs: Vec<Run>) -> Findings {
 
 #[test]
 fn processes_of_every_case_agree_on_loopback() {
-    let findings = dry_run(runs("*", &[Path::Lo]));
+    let findings = dry_run(runs("*", &[Path::Lo], false));
     let summary = report::Summary::of(&findings);
     assert!(summary.is_clean(), "{}", report::table(&findings));
     assert!(
@@ -78,10 +78,29 @@ fn processes_of_every_case_agree_on_loopback() {
 }
 
 #[test]
+fn processes_under_load_agree_on_loopback() {
+    let findings = dry_run(runs("load*", &[Path::Lo], false));
+    println!("{}", report::table(&findings));
+    let summary = report::Summary::of(&findings);
+    assert!(summary.is_clean(), "{}", report::table(&findings));
+    if summary.skipped > 0 {
+        eprintln!("SKIPPED: {}", report::table(&findings));
+    }
+    let lives = findings.iter().filter_map(|(run, finding)| match finding {
+        Finding::Crowd(crowd) if run.case.name == "load_storm" => Some(&crowd.groups),
+        _ => None,
+    });
+    for groups in lives {
+        let lives = groups.iter().filter(|group| group.process == "life");
+        assert_eq!(lives.map(|group| group.processes).sum::<usize>(), 2000);
+    }
+}
+
+#[test]
 fn plain_user_can_run_every_case() {
     const AS_USER: &str = "NETMON_TEST_AS_USER";
     if std::env::var_os(AS_USER).is_some() {
-        let findings = dry_run(runs("*", &[Path::Lo]));
+        let findings = dry_run(runs("*", &[Path::Lo], true));
         assert!(
             report::Summary::of(&findings).is_clean(),
             "{}",
@@ -127,7 +146,7 @@ fn processes_agree_between_namespaces() {
         eprintln!("SKIPPED: network namespaces need root");
         return;
     }
-    let findings = dry_run(runs("*", &[Path::Veth]));
+    let findings = dry_run(runs("*", &[Path::Veth], false));
     if findings
         .iter()
         .all(|(_, finding)| matches!(finding, Finding::Skipped(_)))
@@ -155,7 +174,7 @@ fn namespaces_left() -> Vec<String> {
 
 #[test]
 fn stopped_test_ends_at_once() {
-    let runs = runs("*", &[Path::Lo]);
+    let runs = runs("*", &[Path::Lo], false);
     let begin = std::time::Instant::now();
     let endings = make(
         launcher(),
@@ -177,7 +196,7 @@ fn child_that_cannot_be_started_fails_its_case() {
         program: "/nonexistent".into(),
         arguments: Vec::new(),
     };
-    let runs: Vec<Run> = runs("tcp_basic", &[Path::Lo]);
+    let runs: Vec<Run> = runs("tcp_basic", &[Path::Lo], false);
     let first = runs
         .into_iter()
         .find(|run| run.variant == Variant::V4)

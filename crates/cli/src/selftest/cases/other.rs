@@ -1,5 +1,7 @@
 //! What rides on TCP (MPTCP, kTLS), and what is neither TCP nor UDP and must not count.
 
+use std::fs::File;
+use std::io::Read;
 use std::net::SocketAddr;
 use std::os::fd::AsRawFd;
 
@@ -9,6 +11,7 @@ use nix::sys::socket::MsgFlags;
 use nix::sys::socket::SockaddrStorage;
 
 use super::splice::file;
+use super::splice::pipe;
 use super::Balance;
 use super::Case;
 use super::V4;
@@ -23,22 +26,36 @@ use crate::selftest::syscalls;
 
 /// The cases of this theme.
 pub const CASES: &[Case] = &[
-    Case::new("mptcp", "MPTCP at both ends", mptcp_client, mptcp_server).needs("mptcp"),
+    Case::new("mptcp", "MPTCP at both ends", mptcp_client, mptcp_server).needs(&["mptcp"]),
     Case::new(
         "mptcp_sendfile",
         "sendfile over MPTCP",
         mptcp_sender,
         mptcp_reader,
     )
-    .needs("mptcp"),
+    .needs(&["mptcp"]),
     Case::new(
         "mptcp_fallback",
         "a plain peer of an MPTCP server",
         plain_client,
         plain_server,
     )
-    .needs("mptcp"),
-    Case::new("ktls", "TLS in the kernel", ktls_client, ktls_server).needs("ktls"),
+    .needs(&["mptcp"]),
+    Case::new(
+        "mptcp_splice",
+        "splice from MPTCP into a pipe",
+        mptcp_client,
+        mptcp_splicer,
+    )
+    .needs(&["mptcp", "mptcp_splice"]),
+    Case::new("ktls", "TLS in the kernel", ktls_client, ktls_server).needs(&["ktls"]),
+    Case::new(
+        "ktls_splice",
+        "splice from kTLS into a pipe",
+        ktls_client,
+        ktls_splicer,
+    )
+    .needs(&["ktls", "ktls_splice"]),
     Case::new(
         "raw",
         "raw sockets with protocol 17 do not count",
@@ -111,6 +128,31 @@ fn mptcp_reader(side: &Side) -> Outcome {
     Ok(())
 }
 
+fn mptcp_splicer(side: &Side) -> Outcome {
+    splice_and_answer(&Listener::open(side, libc::IPPROTO_MPTCP)?.accept(side)?)
+}
+
+/// Splices some of the request, receives some of it, and so on.
+fn splice_and_answer(socket: &Socket) -> Outcome {
+    const RECEIVED: usize = 777;
+    let (from, into) = pipe()?;
+    let mut from = File::from(from);
+    let mut taken = vec![0; 1 << 16];
+    let mut left = REQUEST;
+    while left > 0 {
+        let length = socket.splice_in(&into, left.min(12_345))?;
+        if length == 0 {
+            return Err(Stop::fail("the stream ended early"));
+        }
+        from.read_exact(taken.get_mut(..length).unwrap_or_default())?;
+        left -= length;
+        let next = left.min(RECEIVED);
+        socket.receive_exactly(next)?;
+        left -= next;
+    }
+    Ok(socket.send_all(&vec![2; ANSWER])?)
+}
+
 fn plain_client(side: &Side) -> Outcome {
     talk(&side.connect()?)
 }
@@ -134,6 +176,13 @@ fn ktls_server(side: &Side) -> Outcome {
     encrypt(&socket)?;
     side.meet()?;
     answer(&socket)
+}
+
+fn ktls_splicer(side: &Side) -> Outcome {
+    let socket = side.accept()?;
+    encrypt(&socket)?;
+    side.meet()?;
+    splice_and_answer(&socket)
 }
 
 /// TLS 1.2 with AES-GCM-128 and the same made-up keys both ways: nothing secret passes here.

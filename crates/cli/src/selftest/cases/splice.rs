@@ -69,7 +69,8 @@ pub fn file(length: usize) -> Result<File, Stop> {
     Ok(file)
 }
 
-fn pipe() -> Result<(OwnedFd, OwnedFd), Stop> {
+/// The ends of a new pipe, for reading and for writing.
+pub fn pipe() -> Result<(OwnedFd, OwnedFd), Stop> {
     Ok(nix::unistd::pipe2(OFlag::O_CLOEXEC)?)
 }
 
