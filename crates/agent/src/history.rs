@@ -90,7 +90,8 @@ pub struct Gap {
 pub struct Past {
     /// The newest tick, of whatever boot. `None`: there is no past.
     pub last: Option<LastTick>,
-    /// Processes of the running boot that had not ended at the last tick.
+    /// Processes of the running boot: who had not ended at the last tick, and who had not long
+    /// before it.
     pub processes: Vec<Known>,
     /// One sentence each: what was found that is not as it should be.
     pub notes: Vec<String>,
@@ -145,7 +146,7 @@ pub struct TierStatus {
     pub span: u64,
     /// Bytes on disk, or in memory when that is all there is.
     pub bytes: u64,
-    /// How many there may be.
+    /// How many there may be, with those of all other tiers.
     pub capacity: u64,
     /// Begin of the oldest tick, wall clock, ns since 1970. `None`: nothing is kept.
     pub oldest: Option<u64>,

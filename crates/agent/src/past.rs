@@ -38,7 +38,7 @@ pub struct Past {
 /// Another agent has the directory, or nothing can be kept at all.
 pub fn open(config: &Config, probe: &Probe) -> anyhow::Result<Past> {
     let boot = BootId(boot_id().context("read /proc/sys/kernel/random/boot_id")?);
-    let (opened, problem) = match History::open(options(config, boot, true)) {
+    let (opened, problem) = match History::open(&options(config, boot, true)) {
         Err(OpenError::Directory { path, source }) => {
             let problem = format!(
                 "{} cannot be used ({}): history is kept in memory only",
@@ -46,7 +46,7 @@ pub fn open(config: &Config, probe: &Probe) -> anyhow::Result<Past> {
                 report(&source)
             );
             tracing::warn!("{problem}");
-            let memory = History::open(options(config, boot, false));
+            let memory = History::open(&options(config, boot, false));
             (memory, Some(problem))
         }
         opened => (opened, None),

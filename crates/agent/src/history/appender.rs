@@ -78,7 +78,8 @@ impl Appender {
                 most_stretches: options.segment_frames.max(1),
             }
         });
-        let live = live.iter().map(|known| (known.facts.id, known.clone()));
+        let live = live.iter().filter(|known| known.facts.exit.is_none());
+        let live = live.map(|known| (known.facts.id, known.clone()));
         Appender {
             next,
             live: live.collect(),

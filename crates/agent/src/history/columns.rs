@@ -275,8 +275,8 @@ impl Columns {
         }
     }
 
-    /// What is known at the end of everyone who has not ended.
-    pub fn live(&self) -> Vec<Known> {
+    /// What is known at the end of everyone: who lives, and who has ended meanwhile.
+    pub fn everyone(&self) -> Vec<Known> {
         let end = self.heads.len() as u32;
         let known = self.processes.iter().filter_map(|column| {
             let version = column.version(end)?;
@@ -285,6 +285,6 @@ impl Columns {
                 ..version.known.clone()
             })
         });
-        known.filter(|known| known.facts.exit.is_none()).collect()
+        known.collect()
     }
 }

@@ -1,10 +1,13 @@
 //! What an earlier agent left: files are looked at, not trusted.
 
+use std::collections::HashSet;
 use std::fs;
 use std::fs::File;
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
+
+use netmon_bpf::abi::ProcessId;
 
 use super::appender::nature;
 use super::columns::Columns;
@@ -136,9 +139,31 @@ impl Found {
             end: head.end,
             wall: head.wall,
         });
-        if columns.nature.boot == options.boot {
-            self.past.processes = columns.live();
+        if columns.nature.boot != options.boot {
+            return;
         }
+        let mut processes = columns.everyone();
+        // Its counters may still be in the kernel: an agent that is killed deletes no more of them.
+        if let Some(before) = self.before(newest.span.ordinals.0).map(decode) {
+            let known: HashSet<ProcessId> = processes.iter().map(|p| p.facts.id).collect();
+            let ended = before.everyone().into_iter().filter(|process| {
+                process.facts.exit.is_some() && !known.contains(&process.facts.id)
+            });
+            if before.nature.boot == options.boot {
+                processes.extend(ended);
+            }
+        }
+        self.past.processes = processes;
+    }
+
+    /// The segment of the finest tier that ends before this ordinal.
+    fn before(&self, ordinal: u64) -> Option<&Segment> {
+        let finest = self.tiers.first()?;
+        finest
+            .segments
+            .iter()
+            .rev()
+            .find(|s| s.span.ordinals.1 < ordinal)
     }
 
     /// An agent that was killed had ticks in hand for the coarser tiers. They are in the finest.

@@ -191,6 +191,7 @@ impl Store {
             step: tier.step,
             span: tier.span,
             bytes: tier.bytes(),
+            capacity: self.size,
             oldest: tier.oldest(),
         });
         tiers.collect()
