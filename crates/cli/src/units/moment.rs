@@ -105,6 +105,14 @@ impl FromStr for Moment {
 }
 
 impl Moment {
+    /// The oldest that is kept.
+    pub fn start() -> Self {
+        Self {
+            text: "start".to_owned(),
+            form: Form::Start,
+        }
+    }
+
     /// As typed.
     pub fn text(&self) -> &str {
         &self.text
