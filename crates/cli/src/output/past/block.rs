@@ -46,8 +46,11 @@ pub struct Block<'a> {
     pub window: &'a Window,
     /// The rows to print, in order.
     pub entries: Vec<Entry<'a>>,
-    /// Everything the selection takes, also rows not printed, and without a selection also what
-    /// could not be given to a process.
+    /// Everything the selection takes, also rows not printed.
+    pub selected: Numbers,
+    /// The highest tick of that; `None`: unknown.
+    pub selected_peaks: Option<Peaks>,
+    /// The same with what could not be given to a process, where nothing is selected.
     pub total: Numbers,
     /// The highest tick of that; `None`: unknown.
     pub peaks: Option<Peaks>,
@@ -96,12 +99,16 @@ impl View {
             entries.sort_by(|a, b| compare(a, b, column, order));
         }
         entries.truncate(self.top.unwrap_or(usize::MAX));
+        let peaks = step.peaks.filter(|_| self.known.rx && self.known.tx);
         Block {
             step,
             window,
             entries,
+            selected: self.numbers(selected, step),
+            selected_peaks: peaks,
             total: self.numbers(whole, step),
-            peaks: step.peaks.filter(|_| self.known.rx && self.known.tx),
+            // In which tick the rest moved is not known.
+            peaks: peaks.filter(|_| whole == selected),
             unattributed: unattributed.map(|bytes| self.numbers(bytes, step)),
             idle: self.idle,
             group: self.group,

@@ -54,7 +54,7 @@ impl Csv {
             time.map(|time| self.time.date_time(time))
                 .unwrap_or_default()
         };
-        let (total, peaks, step) = (&block.total, &block.peaks, block.step);
+        let (total, peaks, step) = (&block.selected, &block.selected_peaks, block.step);
         match column.id {
             "name" | "group" => "TOTAL".to_owned(),
             "time" => time(Some(step.end)),

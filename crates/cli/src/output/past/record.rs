@@ -98,7 +98,7 @@ struct Gap {
     counters_kept: bool,
 }
 
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Serialize)]
 struct Totals {
     rx_bytes: Option<u64>,
     tx_bytes: Option<u64>,
@@ -106,12 +106,12 @@ struct Totals {
     tx_bytes_per_s: Option<u64>,
     #[serde(flatten)]
     peak: Peak,
-    rows: u32,
+    rows_active: u32,
     unattributed_rx_bytes: Option<u64>,
     unattributed_tx_bytes: Option<u64>,
 }
 
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Serialize)]
 struct Peak {
     rx_peak_bytes_per_s: Option<u64>,
     tx_peak_bytes_per_s: Option<u64>,
@@ -168,15 +168,20 @@ impl Shape {
 
     /// One step.
     pub fn step(&self, block: &Block<'_>) -> StepRecord {
-        let totals = totals(block);
         StepRecord {
             when: when(block.step, block.window),
             ticks: block.step.ticks,
             ticks_missing: block.step.ticks_missing,
             gap: block.step.gap,
-            aggregated: self.aggregate.then(|| totals.clone()),
-            totals,
+            totals: Totals {
+                unattributed_rx_bytes: block.unattributed.and_then(|numbers| numbers.rx),
+                unattributed_tx_bytes: block.unattributed.and_then(|numbers| numbers.tx),
+                ..totals(block, &block.total, block.peaks)
+            },
             rows: block.entries.iter().map(|entry| self.row(entry)).collect(),
+            aggregated: self
+                .aggregate
+                .then(|| totals(block, &block.selected, block.selected_peaks)),
             lower_bound: block.step.lower_bound,
         }
     }
@@ -230,23 +235,23 @@ fn gap(gap: &Unattended) -> Gap {
     }
 }
 
-fn totals(block: &Block<'_>) -> Totals {
+fn totals(block: &Block<'_>, numbers: &Numbers, peaks: Option<Peaks>) -> Totals {
     let Numbers {
         rx,
         tx,
         rx_rate,
         tx_rate,
         ..
-    } = block.total;
+    } = *numbers;
     Totals {
         rx_bytes: rx,
         tx_bytes: tx,
         rx_bytes_per_s: rx_rate,
         tx_bytes_per_s: tx_rate,
-        peak: peak(block.peaks),
-        rows: block.step.groups,
-        unattributed_rx_bytes: block.unattributed.and_then(|numbers| numbers.rx),
-        unattributed_tx_bytes: block.unattributed.and_then(|numbers| numbers.tx),
+        peak: peak(peaks),
+        rows_active: block.step.groups,
+        unattributed_rx_bytes: None,
+        unattributed_tx_bytes: None,
     }
 }
 
