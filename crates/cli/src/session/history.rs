@@ -58,7 +58,10 @@ impl Session {
         what: &str,
     ) -> Result<History, Failure> {
         let patience = self.patience();
-        let group_by = request.group_by();
+        let group_by = match request.group_by() {
+            v1::GroupBy::Unspecified => v1::GroupBy::Process,
+            group_by => group_by,
+        };
         let stream = tokio::time::timeout(patience, self.client.query_history(request))
             .await
             .map_err(|_| Failure::silent(&self.target, patience))?;

@@ -201,10 +201,17 @@ impl NetmonService for Service {
         request: Request<v1::QueryHistoryRequest>,
     ) -> Result<Response<Self::QueryHistoryStream>, Status> {
         let request = request.into_inner();
-        self.questions.lock().unwrap().push(request.clone());
-        let Some(past) = &self.past else {
+        let asked = {
+            let mut questions = self.questions.lock().unwrap();
+            questions.push(request.clone());
+            questions.len()
+        };
+        let Some(mut past) = self.past.clone() else {
             return Err(Status::unimplemented("this agent keeps no history"));
         };
+        if asked == 1 {
+            past.ticks.truncate(past.ticks.len() - past.late);
+        }
         let answer = past.answer(&request).into_iter().map(Ok);
         Ok(Response::new(Box::pin(tokio_stream::iter(answer))))
     }

@@ -31,6 +31,8 @@ pub struct Past {
     pub lower_bound: bool,
     /// Damaged frames.
     pub damaged: u64,
+    /// The newest ticks, which the first question does not find yet.
+    pub late: usize,
     /// The parts after these are not sent.
     pub cut: usize,
 }
@@ -63,6 +65,7 @@ impl Default for Past {
             part: 512,
             lower_bound: false,
             damaged: 0,
+            late: 0,
             cut: usize::MAX,
         }
     }
