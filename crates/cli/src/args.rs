@@ -2,6 +2,7 @@
 
 pub mod global;
 pub mod info;
+pub mod query;
 pub mod selection;
 pub mod selftest;
 pub mod shaping;
@@ -15,6 +16,7 @@ use self::global::GlobalArgs;
 use self::info::CompletionsArgs;
 use self::info::ManArgs;
 use self::info::StatusArgs;
+use self::query::QueryArgs;
 use self::selftest::SelftestArgs;
 use self::top::TopArgs;
 use self::watch::ProcessesArgs;
@@ -57,6 +59,8 @@ pub enum Command {
     Top(Box<TopArgs>),
     /// Stream samples as text, CSV or JSON lines
     Watch(Box<WatchArgs>),
+    /// History over a window of time, as totals or step by step
+    Query(Box<QueryArgs>),
     /// List the processes and their traffic once
     #[command(visible_alias = "ps")]
     Processes(Box<ProcessesArgs>),

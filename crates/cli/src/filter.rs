@@ -67,7 +67,7 @@ impl Selection {
                 states: Vec::new(),
             },
             scope: scope(args),
-            states: match args.state {
+            states: match args.state.unwrap_or_default() {
                 StateChoice::Live => States::Live,
                 StateChoice::Exited => States::Exited,
                 StateChoice::All => States::All,
@@ -139,7 +139,7 @@ mod tests {
             users: vec!["root".to_owned(), "4711".to_owned()],
             proto: Some(Proto::Udp),
             ipv6: true,
-            state: StateChoice::All,
+            state: Some(StateChoice::All),
             ..SelectionArgs::default()
         };
         let selection = Selection::new(&args).unwrap();

@@ -9,6 +9,7 @@ mod manual;
 mod outcome;
 mod output;
 mod processes;
+mod query;
 mod rate;
 mod row;
 mod selftest;
@@ -64,6 +65,7 @@ fn main() -> ExitCode {
         Command::Top(args) if args.batch => block_on(watch::run(&args.batch(), &global)),
         Command::Top(args) => block_on(top::run(&args, &global)),
         Command::Watch(args) => block_on(watch::run(&args, &global)),
+        Command::Query(args) => block_on(query::run(*args, &global)),
         Command::Processes(args) => block_on(processes::run(*args, &global)),
         Command::Status(args) => block_on(status::run(&args, &global)),
         Command::Selftest(args) => block_on(selftest::run(&args, &global)),

@@ -13,6 +13,8 @@ pub enum Outcome {
     Done,
     /// It did its work and found a problem.
     Degraded,
+    /// It did its work, but not all that was asked for was there (`--strict`).
+    Incomplete,
     /// Ctrl-C.
     Interrupted,
     /// SIGTERM.
@@ -25,6 +27,7 @@ impl Outcome {
         match self {
             Self::Done => 0,
             Self::Degraded => 1,
+            Self::Incomplete => 6,
             Self::Interrupted => 130,
             Self::Terminated => 143,
         }

@@ -6,9 +6,11 @@ pub mod columns;
 pub mod compat;
 pub mod csv;
 pub mod fit;
+pub mod grid;
 pub mod json;
 pub mod line;
 pub mod numbers;
+pub mod past;
 pub mod record;
 pub mod sink;
 pub mod table;
@@ -99,6 +101,15 @@ pub enum Aggregate {
     Usual,
     /// Asked for.
     Wanted,
+}
+
+/// Whether rows have the command line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CommandLines {
+    /// Yes.
+    Shown,
+    /// No: unknown.
+    Hidden,
 }
 
 impl Wish<'_> {
@@ -192,7 +203,11 @@ impl Wish<'_> {
     }
 
     fn columns(&self, usual: &[&'static str]) -> Result<Vec<&'static Column>, Failure> {
-        let mut columns = columns::choose(usual, &self.shaping.columns)?;
+        let mut columns = columns::choose(
+            &columns::every(columns::COLUMNS),
+            usual,
+            &self.shaping.columns,
+        )?;
         if self.shaping.cmdline && !columns.iter().any(|column| column.id == "cmdline") {
             columns.extend(columns::list(&["cmdline"]));
         }
@@ -265,9 +280,9 @@ impl Wish<'_> {
         record::Shape {
             scope: self.selection.scope,
             command_lines: if self.shaping.cmdline {
-                record::CommandLines::Shown
+                CommandLines::Shown
             } else {
-                record::CommandLines::Hidden
+                CommandLines::Hidden
             },
             aggregate: self.aggregate(),
         }

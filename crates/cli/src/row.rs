@@ -5,6 +5,7 @@
 //! shown.
 
 pub mod decode;
+pub mod past;
 pub mod scope;
 
 use std::time::Duration;
@@ -77,6 +78,17 @@ pub enum Loopback {
     Only,
 }
 
+impl Loopback {
+    /// As typed and printed.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Exclude => "exclude",
+            Self::Include => "include",
+            Self::Only => "only",
+        }
+    }
+}
+
 /// Which part of the traffic the numbers are about (`--proto`, `-4`, `-6`, `--loopback`).
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Scope {
@@ -95,6 +107,16 @@ pub enum State {
     Live,
     /// Ended.
     Exited,
+}
+
+impl State {
+    /// As printed.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Live => "live",
+            Self::Exited => "exited",
+        }
+    }
 }
 
 /// How a process ended. Both `None`: not known.
@@ -169,6 +191,19 @@ pub struct ProcessRow {
     pub peaks_with_loopback: Peaks,
 }
 
+/// What is known about the whole machine in a tick.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Extent {
+    /// All of it.
+    #[default]
+    All,
+    /// Bytes within the tick and how many processes moved some; no totals, no number of processes.
+    /// So it is in the history.
+    Bytes,
+    /// Nothing: the history was asked about some processes only.
+    Nothing,
+}
+
 /// Everything the client knows at the end of one tick.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Sample {
@@ -180,6 +215,8 @@ pub struct Sample {
     pub length: Option<Duration>,
     /// How many ticks of the agent this stands for.
     pub merged: u32,
+    /// Which sums over the machine there are.
+    pub extent: Extent,
     /// Over all processes, also those not selected.
     pub flows: Flows,
     /// Bytes no process could be found for.

@@ -4,6 +4,7 @@ pub mod agent;
 pub mod backoff;
 pub mod capabilities;
 pub mod fold;
+pub mod history;
 pub mod merge;
 pub mod watch;
 

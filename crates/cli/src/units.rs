@@ -1,5 +1,6 @@
-//! Numbers as people read them: sizes and rates here, spans and clock times below.
+//! Numbers as people read them: sizes and rates here, spans and times below.
 
+pub mod moment;
 pub mod span;
 pub mod time;
 

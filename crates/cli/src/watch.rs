@@ -1,6 +1,7 @@
 //! `netmon watch`: samples of the agent as text, CSV or JSON lines, until told to stop.
 
 mod endings;
+mod past;
 mod stream;
 
 use std::collections::HashSet;
@@ -9,6 +10,7 @@ use std::time::Duration;
 
 use netmon_api::v1;
 
+use self::past::Past;
 use self::stream::Limits;
 use self::stream::Stream;
 use crate::args::global::GlobalArgs;
@@ -28,6 +30,8 @@ use crate::output::sink::Sink;
 use crate::output::Events;
 use crate::output::Pace;
 use crate::output::Wish;
+use crate::query::when;
+use crate::query::when::Edges;
 use crate::session::agent::Agent;
 use crate::session::merge::Merge;
 use crate::session::watch::Reconnect;
@@ -87,13 +91,23 @@ pub async fn run(args: &WatchArgs, global: &GlobalArgs) -> Result<Outcome, Failu
             count: args.count,
             duration: args.duration,
         },
+        end: None,
+        printed: 0,
+    };
+    let past = match &args.since {
+        None => None,
+        Some(since) => {
+            let here = when::here(session.agent());
+            let edges = Edges::new(Some(since), None, &here, tell)?;
+            Some(Past::new(&session, &selection.filter, edges, global.time))
+        }
     };
     let reconnect = if args.no_reconnect {
         Reconnect::Never
     } else {
         Reconnect::Always
     };
-    stream.run(session, selection.filter, reconnect).await
+    stream.run(session, selection.filter, reconnect, past).await
 }
 
 /// How to look at samples of `agent`; idle rows are shown.

@@ -73,6 +73,7 @@ const HOUSES: [(&str, &[&str]); 3] = [
             "outcome",
             "tell",
             "output",
+            "query",
             "watch",
             "processes",
             "status",

@@ -35,7 +35,26 @@ fn completions_and_manual_pages_need_no_agent() {
         run(nowhere, &["man", directory.path().to_str().unwrap()]).code,
         0
     );
-    for page in ["netmon.1", "netmon-watch.1", "netmon-processes.1"] {
+    for page in [
+        "netmon.1",
+        "netmon-watch.1",
+        "netmon-processes.1",
+        "netmon-query.1",
+    ] {
         assert!(directory.path().join(page).exists(), "{page}");
     }
+}
+
+#[test]
+fn every_command_about_traffic_has_three_examples() {
+    let nowhere = Path::new("/nonexistent/agent.sock");
+    for command in ["top", "watch", "query", "processes"] {
+        let help = run(nowhere, &[command, "-h"]).stdout;
+        let examples = help.split("Examples:").nth(1).unwrap_or_default();
+        let lines = examples.lines();
+        let lines = lines.filter(|line| line.starts_with("  netmon "));
+        assert_eq!(lines.count(), 3, "{command}");
+    }
+    let help = run(nowhere, &["query", "--help"]).stdout;
+    assert!(help.contains("over the length that is covered: averages"));
 }

@@ -12,6 +12,7 @@ use serde_json::Value;
 use support::agent::FakeAgent;
 use support::agent::Script;
 use support::agent::Step;
+use support::past::Past;
 use support::program::run;
 use support::reply;
 use support::sample;
@@ -126,6 +127,56 @@ fn unknown_numbers_fit() {
             assert_fits(&run(&agent.socket(), &args).stdout);
         }
         assert_fits(&run(&agent.socket(), &["status", "--json"]).stdout);
+    }
+}
+
+#[test]
+fn answers_of_the_history_fit() {
+    let agent = FakeAgent::with_past(Past::default());
+    let query = |args: &[&str]| {
+        let mut all = vec!["query", "--since", "60s", "-f", "jsonl"];
+        all.extend(args);
+        assert_fits(&run(&agent.socket(), &all).stdout)
+    };
+    let kinds = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
+    for args in [
+        &["-a"][..],
+        &["-g", "unit"],
+        &["--step", "10s", "--proto", "udp"],
+    ] {
+        assert_eq!(query(args), kinds(&["query", "step"]));
+        let mut flat = args.to_vec();
+        flat.push("--flatten");
+        assert_eq!(query(&flat), kinds(&["past_row", "query"]));
+    }
+    let document = run(
+        &agent.socket(),
+        &["query", "--since", "60s", "-j", "--cmdline"],
+    );
+    assert_eq!(assert_fits(&document.stdout), kinds(&["query"]));
+    // Peaks are not kept, the agent was away, nothing is known of its time.
+    let old = FakeAgent::with_past(Past {
+        kept: 10,
+        gaps: vec![v1::HistoryGap::default()],
+        ..Past::default()
+    });
+    let args = ["query", "--since", "60s", "-j", "-a", "--loopback", "only"];
+    assert_fits(&run(&old.socket(), &args).stdout);
+    let nothing = FakeAgent::with_past(Past {
+        ticks: Vec::new(),
+        ..Past::default()
+    });
+    assert_fits(&run(&nothing.socket(), &["query", "-f", "jsonl"]).stdout);
+    assert_fits(&run(&nothing.socket(), &["query", "-j"]).stdout);
+}
+
+#[test]
+fn the_past_of_a_stream_fits() {
+    let agent = FakeAgent::with_past(Past::default());
+    for more in [&["--idle", "-a"][..], &["-p", "21934"]] {
+        let mut args = vec!["watch", "--since", "5s", "-j", "-n", "5"];
+        args.extend(more);
+        assert!(assert_fits(&run(&agent.socket(), &args).stdout).contains("sample"));
     }
 }
 

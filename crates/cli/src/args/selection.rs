@@ -34,9 +34,9 @@ pub struct SelectionArgs {
     /// Traffic that stays on this machine
     #[arg(long, value_name = "HOW", default_value = "exclude")]
     pub loopback: LoopbackChoice,
-    /// Running or ended processes
-    #[arg(long, value_name = "STATE", default_value = "live")]
-    pub state: StateChoice,
+    /// Running or ended processes [default: live; of query: all]
+    #[arg(long, value_name = "STATE")]
+    pub state: Option<StateChoice>,
 }
 
 /// A transport.

@@ -7,6 +7,7 @@ use clap::Args;
 use super::selection::SelectionArgs;
 use super::shaping::OutputArgs;
 use super::shaping::ShapingArgs;
+use crate::units::moment::Moment;
 use crate::units::span;
 
 /// Options of `watch`.
@@ -20,6 +21,9 @@ pub struct WatchArgs {
     /// Step of the samples, a multiple of the agent's tick [default: 1s]
     #[arg(long, value_name = "DUR", value_parser = span::parse_positive)]
     pub interval: Option<Duration>,
+    /// First print the stored ticks since then: 10m, 17:41, 'yesterday 17:41', boot, start
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
+    pub since: Option<Moment>,
     /// Stop after this many samples; 0: endless
     #[arg(short = 'n', long, value_name = "N", default_value_t = 0)]
     pub count: u64,

@@ -6,12 +6,13 @@ use super::columns::Column;
 use super::line::Line;
 use super::numbers::Known;
 use super::numbers::Numbers;
-use super::value::Value;
+use super::value::by_order;
 use crate::args::shaping::Order;
 use crate::filter::States;
 use crate::row::scope::connections;
 use crate::row::Bytes;
 use crate::row::Counter;
+use crate::row::Extent;
 use crate::row::ProcessRow;
 use crate::row::Sample;
 use crate::row::Scope;
@@ -85,10 +86,10 @@ pub struct Block<'a> {
 pub struct Sum {
     /// Their traffic inside the scope.
     pub numbers: Numbers,
-    /// How many there are.
-    pub processes: u32,
-    /// Of those, with traffic in the tick.
-    pub active: u32,
+    /// How many there are; `None`: unknown.
+    pub processes: Option<u32>,
+    /// Of those, with traffic in the tick; `None`: unknown.
+    pub active: Option<u32>,
     /// Open TCP sockets with a peer; `None`: unknown.
     pub tcp: Option<u32>,
     /// Open UDP sockets with a peer; `None`: unknown.
@@ -100,7 +101,8 @@ pub struct Sum {
 impl View {
     /// What to print of `sample`.
     pub fn block<'a>(&self, sample: &'a Sample) -> Block<'a> {
-        let unattributed = self.scope.is_whole().then_some(sample.unattributed);
+        let unattributed = (self.scope.is_whole() && sample.extent != Extent::Nothing)
+            .then_some(sample.unattributed);
         let whole = sample
             .flows
             .sum(self.scope)
@@ -122,9 +124,9 @@ impl View {
             sample,
             lines,
             machine: Sum {
-                numbers: numbers(whole),
-                processes: sample.processes,
-                active: sample.processes_active,
+                numbers: machine(numbers(whole), sample.extent),
+                processes: (sample.extent == Extent::All).then_some(sample.processes),
+                active: (sample.extent != Extent::Nothing).then_some(sample.processes_active),
                 tcp,
                 udp,
                 connections: connections(self.scope, tcp, udp),
@@ -134,7 +136,7 @@ impl View {
                 States::Live => self.reach,
                 States::Exited | States::All => Reach::Selected,
             },
-            unattributed: unattributed.map(numbers),
+            unattributed: unattributed.map(|counter| machine(numbers(counter), sample.extent)),
         }
     }
 
@@ -145,7 +147,7 @@ impl View {
             row,
             sample,
             numbers: Numbers::new(counter, sample.length, self.known),
-            whole: whole.sum(),
+            whole: (sample.extent != Extent::Nothing).then(|| whole.sum()),
             scope: self.scope,
             known: self.known,
         }
@@ -174,8 +176,8 @@ impl View {
         let known = |count: Option<u32>| count.filter(|_| self.known.connections);
         Sum {
             numbers: Numbers::new(counter, first.and_then(|sample| sample.length), self.known),
-            processes: count(lines.len()),
-            active: count(lines.iter().filter(|line| line.moved() > 0).count()),
+            processes: Some(count(lines.len())),
+            active: Some(count(lines.iter().filter(|line| line.moved() > 0).count())),
             tcp: known(tcp),
             udp: known(udp),
             connections: connections(self.scope, known(tcp), known(udp)),
@@ -196,16 +198,18 @@ impl Block<'_> {
 impl Sort {
     fn compare(&self, a: &Line<'_>, b: &Line<'_>) -> Ordering {
         let (value, other) = ((self.column.value)(a), (self.column.value)(b));
-        // Unknown comes last from both ends.
-        let unknown = |value: &Value| matches!(value, Value::Unknown | Value::Absent);
-        unknown(&value)
-            .cmp(&unknown(&other))
-            .then_with(|| match self.order {
-                Order::Ascending => value.compare(&other),
-                Order::Descending => other.compare(&value),
-            })
+        by_order(&value, &other, self.order)
             .then_with(|| b.moved().cmp(&a.moved()))
             .then_with(|| a.row.facts.id.cmp(&b.row.facts.id))
+    }
+}
+
+// What the history does not keep of the machine is unknown.
+fn machine(numbers: Numbers, extent: Extent) -> Numbers {
+    match extent {
+        Extent::All => numbers,
+        Extent::Bytes => numbers.without_totals(),
+        Extent::Nothing => Numbers::UNKNOWN,
     }
 }
 

@@ -2,11 +2,14 @@
 
 use std::time::Duration;
 
+use jiff::Timestamp;
+
 use super::line::Line;
+use super::numbers::Known;
 use super::value::Value;
+use crate::row::Facts;
 use crate::row::Family;
 use crate::row::Peaks;
-use crate::row::State;
 use crate::row::Transport;
 
 /// Identity of a process as text: pid and start.
@@ -16,16 +19,17 @@ pub fn id(line: &Line<'_>) -> String {
 
 /// "live" or "exited".
 pub fn state(line: &Line<'_>) -> &'static str {
-    match line.row.facts.state {
-        State::Live => "live",
-        State::Exited => "exited",
-    }
+    line.row.facts.state.name()
 }
 
 /// From the start of the process to its end, or to the sample.
 pub fn runtime(line: &Line<'_>) -> Duration {
-    let facts = &line.row.facts;
-    let end = facts.exit.map_or(line.sample.time, |exit| exit.time);
+    runtime_of(&line.row.facts, line.sample.time)
+}
+
+/// From the start of the process to its end, or to `now`.
+pub fn runtime_of(facts: &Facts, now: Timestamp) -> Duration {
+    let end = facts.exit.map_or(now, |exit| exit.time);
     Duration::try_from(end.duration_since(facts.start_time)).unwrap_or_default()
 }
 
@@ -50,12 +54,12 @@ pub fn command_line(args: &[String]) -> Value {
 
 /// Share of everything that moved in the tick; unknown without a rate.
 pub fn share(line: &Line<'_>) -> Value {
-    if line.numbers.rate().is_none() {
-        return Value::Unknown;
-    }
-    Value::Share {
-        part: line.moved(),
-        whole: line.whole,
+    match (line.numbers.rate(), line.whole) {
+        (Some(_), Some(whole)) => Value::Share {
+            part: line.moved(),
+            whole,
+        },
+        _ => Value::Unknown,
     }
 }
 
@@ -90,9 +94,14 @@ pub fn part(line: &Line<'_>, transports: &[Transport], families: &[Family]) -> V
 
 /// Code or signal of the end.
 pub fn exit(line: &Line<'_>) -> Value {
-    match line.row.facts.exit {
+    exit_of(&line.row.facts, line.known)
+}
+
+/// Code or signal of the end.
+pub fn exit_of(facts: &Facts, known: Known) -> Value {
+    match facts.exit {
         None => Value::Absent,
-        Some(_) if !line.known.exit => Value::Unknown,
+        Some(_) if !known.exit => Value::Unknown,
         Some(exit) => match (exit.signal, exit.code) {
             (Some(signal), _) => Value::Text(signal_name(signal)),
             (None, Some(code)) => Value::Text(code.to_string()),

@@ -8,9 +8,23 @@ use crate::failure::Failure;
 use crate::row::Family;
 use crate::row::Transport;
 
+/// What a list of columns is about.
+pub trait Kind: 'static {
+    /// One row.
+    type Row<'a>;
+}
+
+/// Processes in a sample.
+#[derive(Debug)]
+pub struct Live;
+
+impl Kind for Live {
+    type Row<'a> = Line<'a>;
+}
+
 /// A column of tables and CSV, and a key to sort by.
 #[derive(Debug)]
-pub struct Column {
+pub struct Column<K: Kind = Live> {
     /// Name in options.
     pub id: &'static str,
     /// Header in tables.
@@ -24,7 +38,7 @@ pub struct Column {
     /// Which end usually comes first.
     pub first: Order,
     /// Its content.
-    pub value: fn(&Line<'_>) -> Value,
+    pub value: for<'a> fn(&K::Row<'a>) -> Value,
 }
 
 /// Side of the cell.
@@ -89,7 +103,7 @@ pub static COLUMNS: &[Column] = &[
     number("rate", "RATE/s", "bytes_per_s", 8, |l| {
         Value::rate(l.numbers.rate(), l.sample.lower_bound)
     }),
-    number("share", "%", "share_percent", 4, cells::share),
+    number("share", "%", "share_percent", 4, |l| cells::share(l)),
     number("peak_rx", "PEAK-RX/s", "rx_peak_bytes_per_s", 9, |l| {
         cells::peak(l, |p| p.rx_per_s)
     }),
@@ -141,7 +155,7 @@ pub static COLUMNS: &[Column] = &[
         None => Value::Absent,
         Some(_) => Value::Span(cells::runtime(l)),
     }),
-    text("exit", "EXIT", "exit", 8, cells::exit),
+    text("exit", "EXIT", "exit", 8, |l| cells::exit(l)),
     number("avg", "AVG/s", "avg_bytes_per_s", 8, |l| {
         let rate = |total| crate::rate::per_second(total, Some(cells::runtime(l)));
         Value::rate(l.numbers.total().and_then(rate), false)
@@ -163,13 +177,14 @@ pub static COLUMNS: &[Column] = &[
 const BOTH_FAMILIES: &[Family] = &[Family::V4, Family::V6];
 const BOTH_TRANSPORTS: &[Transport] = &[Transport::Tcp, Transport::Udp];
 
-const fn text(
+/// Text: at the left, the smallest first.
+pub const fn text<K: Kind>(
     id: &'static str,
     header: &'static str,
     csv: &'static str,
     width: usize,
-    value: fn(&Line<'_>) -> Value,
-) -> Column {
+    value: for<'a> fn(&K::Row<'a>) -> Value,
+) -> Column<K> {
     Column {
         id,
         header,
@@ -181,13 +196,14 @@ const fn text(
     }
 }
 
-const fn number(
+/// A number: at the right, the largest first.
+pub const fn number<K: Kind>(
     id: &'static str,
     header: &'static str,
     csv: &'static str,
     width: usize,
-    value: fn(&Line<'_>) -> Value,
-) -> Column {
+    value: for<'a> fn(&K::Row<'a>) -> Value,
+) -> Column<K> {
     Column {
         id,
         header,
@@ -199,13 +215,14 @@ const fn number(
     }
 }
 
-const fn key(
+/// A number that is a name: at the right, the smallest first.
+pub const fn key<K: Kind>(
     id: &'static str,
     header: &'static str,
     csv: &'static str,
     width: usize,
-    value: fn(&Line<'_>) -> Value,
-) -> Column {
+    value: for<'a> fn(&K::Row<'a>) -> Value,
+) -> Column<K> {
     Column {
         id,
         header,
@@ -217,16 +234,27 @@ const fn key(
     }
 }
 
-/// The column called `id`.
+/// The live column called `id`.
 ///
 /// # Errors
 /// There is none; the message lists those that exist.
 pub fn find(id: &str) -> Result<&'static Column, Failure> {
-    COLUMNS
-        .iter()
+    find_in(&every(COLUMNS), id)
+}
+
+/// Of `all` the column called `id`.
+///
+/// # Errors
+/// There is none; the message lists those that exist.
+pub fn find_in<K: Kind>(
+    all: &[&'static Column<K>],
+    id: &str,
+) -> Result<&'static Column<K>, Failure> {
+    all.iter()
         .find(|column| column.id == id)
+        .copied()
         .ok_or_else(|| {
-            let all: Vec<_> = COLUMNS.iter().map(|column| column.id).collect();
+            let all: Vec<_> = all.iter().map(|column| column.id).collect();
             Failure::Usage(format!(
                 "no column '{}'\n  There are: {}",
                 crate::text::sanitize(id),
@@ -235,33 +263,48 @@ pub fn find(id: &str) -> Result<&'static Column, Failure> {
         })
 }
 
-/// The columns called `ids`.
+/// A list of columns as [`find_in`] and its kin take it.
+pub fn every<K: Kind>(columns: &'static [Column<K>]) -> Vec<&'static Column<K>> {
+    columns.iter().collect()
+}
+
+/// The live columns called `ids`.
 pub fn list(ids: &[&'static str]) -> Vec<&'static Column> {
+    list_in(&every(COLUMNS), ids)
+}
+
+/// Of `all` the columns called `ids`.
+pub fn list_in<K: Kind>(all: &[&'static Column<K>], ids: &[&str]) -> Vec<&'static Column<K>> {
     ids.iter()
-        .filter_map(|id| COLUMNS.iter().find(|column| column.id == *id))
+        .filter_map(|id| all.iter().find(|column| column.id == *id))
+        .copied()
         .collect()
 }
 
 /// `usual` as changed by `--columns`: a list replaces it, `+x` adds and `-x` removes.
 ///
 /// # Errors
-/// A column that does not exist, or a mix of plain and signed names.
-pub fn choose(usual: &[&'static str], wanted: &[String]) -> Result<Vec<&'static Column>, Failure> {
+/// A column that is not in `all`, or a mix of plain and signed names.
+pub fn choose<K: Kind>(
+    all: &[&'static Column<K>],
+    usual: &[&str],
+    wanted: &[String],
+) -> Result<Vec<&'static Column<K>>, Failure> {
     let signed = wanted
         .iter()
         .filter(|name| name.starts_with(['+', '-']))
         .count();
     if signed == 0 && !wanted.is_empty() {
-        return wanted.iter().map(|name| find(name)).collect();
+        return wanted.iter().map(|name| find_in(all, name)).collect();
     }
     if signed < wanted.len() {
         return Err(Failure::Usage(
             "--columns takes either plain names or names with + and -".to_owned(),
         ));
     }
-    let mut columns = list(usual);
+    let mut columns = list_in(all, usual);
     for name in wanted {
-        let column = find(&name[1..])?;
+        let column = find_in(all, &name[1..])?;
         columns.retain(|other| other.id != column.id);
         if name.starts_with('+') {
             columns.push(column);

@@ -2,7 +2,6 @@
 
 use super::block::Block;
 use super::columns::Column;
-use super::line::Line;
 use super::value::Value;
 use super::Aggregate;
 use super::Header;
@@ -81,7 +80,8 @@ impl Printer for Csv {
             self.header = Header::Hidden;
         }
         for line in &block.lines {
-            let cells = self.columns.iter().map(|column| self.cell(column, line));
+            let cells = self.columns.iter();
+            let cells = cells.map(|column| cell(&(column.value)(line), self.time, self.cells));
             write_record(cells, out);
         }
         if self.aggregate == Aggregate::Wanted {
@@ -94,16 +94,6 @@ impl Printer for Csv {
 }
 
 impl Csv {
-    fn cell(&self, column: &Column, line: &Line<'_>) -> String {
-        let value = (column.value)(line);
-        let raw = value.raw(self.time);
-        let formula = matches!(value, Value::Text(_)) && raw.starts_with(['=', '+', '-', '@']);
-        match self.cells {
-            Cells::Guarded if formula => format!("'{raw}"),
-            Cells::Guarded | Cells::Plain => raw,
-        }
-    }
-
     // The row of sums has no id, which tells it from a process called TOTAL.
     fn sum(&self, column: &Column, block: &Block<'_>) -> String {
         let text = |number: Option<u64>| number.map(|n| n.to_string()).unwrap_or_default();
@@ -132,7 +122,18 @@ impl Csv {
     }
 }
 
-fn write_record(cells: impl Iterator<Item = String>, out: &mut String) {
+/// One cell.
+pub fn cell(value: &Value, time: TimeFormat, cells: Cells) -> String {
+    let raw = value.raw(time);
+    let formula = matches!(value, Value::Text(_)) && raw.starts_with(['=', '+', '-', '@']);
+    match cells {
+        Cells::Guarded if formula => format!("'{raw}"),
+        Cells::Guarded | Cells::Plain => raw,
+    }
+}
+
+/// Appends one record.
+pub fn write_record(cells: impl Iterator<Item = String>, out: &mut String) {
     let mut writer = ::csv::WriterBuilder::new().from_writer(Vec::new());
     let written = writer
         .write_record(cells)

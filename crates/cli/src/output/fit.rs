@@ -1,7 +1,10 @@
 //! Which columns fit a width: by priority, until one does not.
 
-use super::columns::list;
+use super::columns::every;
+use super::columns::list_in;
 use super::columns::Column;
+use super::columns::Kind;
+use super::columns::COLUMNS;
 
 /// Names of columns from left to right, each with its priority; 1 goes last.
 pub type Layout = [(&'static str, u8)];
@@ -57,10 +60,19 @@ pub static ALL: &Layout = &[
     ("tx_total", 12),
 ];
 
-/// The columns of `layout` that fit into `width` cells with one cell between them.
+/// The live columns of `layout` that fit into `width` cells with one cell between them.
 pub fn fitting(layout: &Layout, width: usize) -> Vec<&'static Column> {
+    fitting_in(&every(COLUMNS), layout, width)
+}
+
+/// Of `all` the columns of `layout` that fit into `width` cells with one cell between them.
+pub fn fitting_in<K: Kind>(
+    all: &[&'static Column<K>],
+    layout: &Layout,
+    width: usize,
+) -> Vec<&'static Column<K>> {
     let ids: Vec<_> = layout.iter().map(|(id, _)| *id).collect();
-    let columns = list(&ids);
+    let columns = list_in(all, &ids);
     let mut by_priority: Vec<_> = (0..columns.len()).collect();
     by_priority.sort_by_key(|index| layout[*index].1);
     let mut used = 0;

@@ -15,8 +15,8 @@ pub struct Line<'a> {
     pub sample: &'a Sample,
     /// Its traffic inside the scope.
     pub numbers: Numbers,
-    /// Bytes of the tick that 100 % stands for.
-    pub whole: u64,
+    /// Bytes of the tick that 100 % stands for; `None`: unknown.
+    pub whole: Option<u64>,
     /// Which part of the traffic.
     pub scope: Scope,
     /// What the agent counts.

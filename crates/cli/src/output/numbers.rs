@@ -82,6 +82,16 @@ pub struct Numbers {
 }
 
 impl Numbers {
+    /// Nothing is known.
+    pub const UNKNOWN: Self = Self {
+        rx: None,
+        tx: None,
+        rx_rate: None,
+        tx_rate: None,
+        rx_total: None,
+        tx_total: None,
+    };
+
     /// The known part of `counter` in a tick of `length`.
     pub fn new(counter: Counter, length: Option<Duration>, known: Known) -> Self {
         let rx = known.rx.then_some(counter.tick.rx);
@@ -99,6 +109,20 @@ impl Numbers {
     /// Both directions, bytes per second.
     pub fn rate(&self) -> Option<u64> {
         Some(self.rx_rate?.saturating_add(self.tx_rate?))
+    }
+
+    /// Both directions within the tick.
+    pub fn sum(&self) -> Option<u64> {
+        Some(self.rx?.saturating_add(self.tx?))
+    }
+
+    /// The same where nothing is known since first seen.
+    pub fn without_totals(self) -> Self {
+        Self {
+            rx_total: None,
+            tx_total: None,
+            ..self
+        }
     }
 
     /// Both directions since first seen.

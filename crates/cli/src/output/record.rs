@@ -1,6 +1,6 @@
 //! The objects of JSON output, field by field. Keys are always present; unknown is null.
 
-mod row;
+pub mod row;
 
 use serde::Serialize;
 
@@ -8,7 +8,8 @@ use super::block::Block;
 use super::block::Sum;
 use super::line::Line;
 use super::Aggregate;
-use crate::row::Loopback;
+use super::CommandLines;
+use crate::row::Extent;
 use crate::row::Scope;
 use crate::session::agent::Agent;
 use crate::session::watch::Gap;
@@ -28,15 +29,6 @@ pub struct Shape {
     pub command_lines: CommandLines,
     /// Whether samples have `aggregated`.
     pub aggregate: Aggregate,
-}
-
-/// Whether rows have `cmdline`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum CommandLines {
-    /// Yes.
-    Shown,
-    /// No: null.
-    Hidden,
 }
 
 /// One line: `type` and `v`, then the rest.
@@ -135,8 +127,8 @@ struct Totals {
     tx_bytes_per_s: Option<u64>,
     rx_bytes_total: Option<u64>,
     tx_bytes_total: Option<u64>,
-    processes: u32,
-    processes_active: u32,
+    processes: Option<u32>,
+    processes_active: Option<u32>,
     conns_tcp: Option<u32>,
     conns_udp: Option<u32>,
     unattributed_rx_bytes: Option<u64>,
@@ -153,11 +145,7 @@ impl Shape {
             host: clean(&agent.host),
             tick_s: agent.tick.as_secs_f64(),
             accounting: "payload",
-            loopback: match self.scope.loopback {
-                Loopback::Exclude => "exclude",
-                Loopback::Include => "include",
-                Loopback::Only => "only",
-            },
+            loopback: self.scope.loopback.name(),
             capabilities: agent
                 .capabilities
                 .iter()
@@ -169,7 +157,8 @@ impl Shape {
 
     /// One tick.
     pub fn sample(&self, block: &Block<'_>) -> SampleRecord {
-        let unattributed = block.sample.unattributed.tick;
+        let unattributed =
+            (block.sample.extent != Extent::Nothing).then_some(block.sample.unattributed.tick);
         SampleRecord {
             seq: block.sample.seq,
             time: iso(block.sample.time),
@@ -179,8 +168,8 @@ impl Shape {
                 .map(|length| seconds(length.as_secs_f64())),
             group_by: "process",
             totals: Totals {
-                unattributed_rx_bytes: Some(unattributed.rx),
-                unattributed_tx_bytes: Some(unattributed.tx),
+                unattributed_rx_bytes: unattributed.map(|bytes| bytes.rx),
+                unattributed_tx_bytes: unattributed.map(|bytes| bytes.tx),
                 ..totals(&block.machine)
             },
             rows: block
@@ -232,6 +221,7 @@ impl Shape {
             reason: match gap.reason {
                 GapReason::AgentRestart => "agent_restart",
                 GapReason::Lag => "lag",
+                GapReason::AgentLoss => "agent_loss",
             },
             counters_kept: gap.counters_kept,
         }
@@ -255,11 +245,12 @@ fn totals(sum: &Sum) -> Totals {
     }
 }
 
-fn clean(text: &str) -> String {
+/// Safe to print.
+pub fn clean(text: &str) -> String {
     sanitize(text).into_owned()
 }
 
-// To the microsecond: what is below is noise of the conversion.
-fn seconds(s: f64) -> f64 {
+/// To the microsecond: what is below is noise of the conversion.
+pub fn seconds(s: f64) -> f64 {
     (s * 1e6).round() / 1e6
 }

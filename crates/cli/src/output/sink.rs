@@ -4,8 +4,11 @@ use std::fs::File;
 use std::io;
 use std::io::Write;
 use std::path::Path;
+use std::time::Duration;
 
 use crate::failure::Failure;
+use crate::outcome::Outcome;
+use crate::outcome::Signals;
 use crate::text::sanitize;
 
 /// An open output.
@@ -46,6 +49,32 @@ impl Sink {
                 what: format!("cannot write {name}"),
                 source,
             }),
+        }
+    }
+
+    /// Like [`write`](Self::write), but ends when a signal comes: after the text, or a second later
+    /// when nobody reads it. Gives the signal.
+    ///
+    /// # Errors
+    /// As [`write`](Self::write).
+    pub async fn write_whole(
+        &mut self,
+        text: String,
+        signals: &mut Signals,
+    ) -> Result<(Written, Option<Outcome>), Failure> {
+        if text.is_empty() {
+            return Ok((Written::Whole, None));
+        }
+        let write = self.write(text);
+        tokio::pin!(write);
+        tokio::select! {
+            written = &mut write => Ok((written?, None)),
+            outcome = signals.next() => {
+                match tokio::time::timeout(Duration::from_secs(1), &mut write).await {
+                    Ok(written) => Ok((written?, Some(outcome))),
+                    Err(_) => Ok((Written::Whole, Some(outcome))),
+                }
+            }
         }
     }
 

@@ -7,10 +7,10 @@ use super::block::Reach;
 use super::block::Sum;
 use super::cells;
 use super::columns;
-use super::columns::Align;
 use super::columns::Column;
 use super::fit;
 use super::fit::Layout;
+use super::grid;
 use super::line::Line;
 use super::numbers::Numbers;
 use super::value::Style;
@@ -19,7 +19,6 @@ use super::Events;
 use super::Header;
 use super::Pace;
 use super::Printer;
-use crate::text;
 
 /// The columns of `wide`.
 pub static WIDE: &[&str] = &[
@@ -123,9 +122,13 @@ impl Printer for Table {
         if self.totals == Totals::Always {
             rows.extend(self.sums(block, &columns));
         }
-        let widths = self.widths(&columns, &rows);
+        let limit = match &self.columns {
+            Columns::Fitting { width, .. } => Some(*width),
+            Columns::Chosen(_) => None,
+        };
+        let widths = grid::widths(&columns, &rows, limit);
         for row in &rows {
-            self.row(&columns, &widths, row, out);
+            grid::write_row(&columns, &widths, row, self.style.charset, out);
         }
     }
 
@@ -204,56 +207,6 @@ impl Table {
             .map(|column| value(column).human(&self.style))
             .collect()
     }
-
-    fn widths(&self, columns: &[&Column], rows: &[Vec<String>]) -> Vec<usize> {
-        let needed = |index: usize| rows.iter().map(|row| text::width(&row[index])).max();
-        let mut widths: Vec<_> = columns
-            .iter()
-            .enumerate()
-            .map(|(index, column)| column.width.max(needed(index).unwrap_or(0)))
-            .collect();
-        let Columns::Fitting { width, .. } = &self.columns else {
-            return widths;
-        };
-        // Names give way to numbers: a cut number is a wrong number.
-        for (index, column) in columns.iter().enumerate() {
-            if column.id == "user" {
-                widths[index] = column.width;
-            }
-        }
-        if let Some(name) = columns.iter().position(|column| column.id == "name") {
-            let others: usize = widths.iter().sum::<usize>() - widths[name];
-            let spare = width.saturating_sub(others + columns.len() - 1);
-            widths[name] = widths[name].min(spare.max(columns[name].width));
-        }
-        widths
-    }
-
-    fn row(&self, columns: &[&Column], widths: &[usize], row: &[String], out: &mut String) {
-        let start = out.len();
-        for (index, cell) in row.iter().enumerate() {
-            if index > 0 {
-                out.push(' ');
-            }
-            let cell = match columns[index].align {
-                Align::Left => text::clip(cell, widths[index], self.style.charset.ellipsis()),
-                Align::Right => cell.into(),
-            };
-            let padding = widths[index].saturating_sub(text::width(&cell));
-            match columns[index].align {
-                Align::Left => {
-                    out.push_str(&cell);
-                    out.extend(std::iter::repeat_n(' ', padding));
-                }
-                Align::Right => {
-                    out.extend(std::iter::repeat_n(' ', padding));
-                    out.push_str(&cell);
-                }
-            }
-        }
-        out.truncate(start + out[start..].trim_end().len());
-        out.push('\n');
-    }
 }
 
 // How many processes the totals are about.
@@ -263,15 +216,17 @@ fn extent(block: &Block<'_>) -> String {
         _ => format!("{processes} processes"),
     };
     match block.reach {
-        Reach::Machine => all(block.machine.processes),
-        Reach::Selected if block.selected.processes <= block.machine.processes => {
-            format!(
-                "{} of {}",
-                block.selected.processes, block.machine.processes
-            )
-        }
-        // Ended processes can be more than those that run.
-        Reach::Selected => all(block.selected.processes),
+        Reach::Machine => match (block.machine.processes, block.machine.active) {
+            (Some(processes), _) => all(processes),
+            (None, Some(active)) => format!("{active} active"),
+            (None, None) => String::new(),
+        },
+        Reach::Selected => match (block.selected.processes, block.machine.processes) {
+            (Some(part), Some(whole)) if part <= whole => format!("{part} of {whole}"),
+            // Ended processes can be more than those that run.
+            (Some(part), _) => all(part),
+            (None, _) => String::new(),
+        },
     }
 }
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
+use crate::args::shaping::Order;
 use crate::text::sanitize;
 use crate::units::percent;
 use crate::units::span;
@@ -173,4 +174,13 @@ impl Value {
             _ => Ordering::Equal,
         }
     }
+}
+
+/// Order of two values of one column from the end asked for. Unknown comes last from both ends.
+pub fn by_order(a: &Value, b: &Value, order: Order) -> Ordering {
+    let unknown = |value: &Value| matches!(value, Value::Unknown | Value::Absent);
+    unknown(a).cmp(&unknown(b)).then_with(|| match order {
+        Order::Ascending => a.compare(b),
+        Order::Descending => b.compare(a),
+    })
 }

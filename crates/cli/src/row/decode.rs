@@ -44,6 +44,16 @@ pub fn timestamp(time: Option<&prost_types::Timestamp>) -> Option<Timestamp> {
     Timestamp::new(time.seconds, time.nanos).ok()
 }
 
+/// For the wire.
+pub fn wire_time(time: Timestamp) -> prost_types::Timestamp {
+    let nanos = time.as_nanosecond();
+    // The nanoseconds count forwards also before 1970. A Timestamp is far inside of both ranges.
+    prost_types::Timestamp {
+        seconds: i64::try_from(nanos.div_euclid(1_000_000_000)).unwrap_or_default(),
+        nanos: i32::try_from(nanos.rem_euclid(1_000_000_000)).unwrap_or_default(),
+    }
+}
+
 /// `None`: zero, which means that the length is not known.
 pub fn length(ns: u64) -> Option<Duration> {
     (ns > 0).then(|| Duration::from_nanos(ns))
@@ -115,6 +125,22 @@ fn cell<'a>(flows: &'a mut Flows, flow: &v1::Flow) -> Option<&'a mut Counter> {
         &mut flows.external
     };
     Some(&mut side[transport as usize][family as usize])
+}
+
+/// A transport for the wire.
+pub fn wire_transport(transport: super::Transport) -> v1::Transport {
+    match transport {
+        super::Transport::Tcp => v1::Transport::Tcp,
+        super::Transport::Udp => v1::Transport::Udp,
+    }
+}
+
+/// A family for the wire.
+pub fn wire_family(family: super::Family) -> v1::Family {
+    match family {
+        super::Family::V4 => v1::Family::Ipv4,
+        super::Family::V6 => v1::Family::Ipv6,
+    }
 }
 
 /// Highest single ticks.

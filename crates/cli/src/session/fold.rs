@@ -9,6 +9,7 @@ use crate::row::decode;
 use crate::row::decode::Users;
 use crate::row::Bytes;
 use crate::row::Counter;
+use crate::row::Extent;
 use crate::row::Flows;
 use crate::row::Peaks;
 use crate::row::ProcessId;
@@ -128,6 +129,7 @@ impl Fold {
             time: decode::timestamp(tick.end_time.as_ref()).unwrap_or(Timestamp::UNIX_EPOCH),
             length: decode::length(tick.length_ns),
             merged: tick.merged.max(1),
+            extent: Extent::All,
             flows: self.flows,
             unattributed: Counter {
                 tick: Bytes {

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use crate::row::Bytes;
+use crate::row::Extent;
 use crate::row::Flows;
 use crate::row::ProcessId;
 use crate::row::ProcessRow;
@@ -23,6 +24,7 @@ struct Pending {
     flows: Flows,
     unattributed: Bytes,
     lower_bound: bool,
+    extent: Extent,
     rows: HashMap<ProcessId, ProcessRow>,
     last: Sample,
 }
@@ -67,6 +69,7 @@ impl Pending {
             flows: sample.flows,
             unattributed: sample.unattributed.tick,
             lower_bound: sample.lower_bound,
+            extent: sample.extent,
             rows: index(std::mem::take(&mut sample.rows)),
             last: sample,
         }
@@ -79,6 +82,7 @@ impl Pending {
             .zip(sample.length)
             .map(|(a, b)| a.saturating_add(b));
         self.lower_bound |= sample.lower_bound;
+        self.extent = self.extent.max(sample.extent);
         self.unattributed = self.unattributed.plus(sample.unattributed.tick);
         self.flows = add(self.flows, sample.flows);
         for mut row in std::mem::take(&mut sample.rows) {
@@ -97,6 +101,7 @@ impl Pending {
         self.last.flows = self.flows;
         self.last.unattributed.tick = self.unattributed;
         self.last.lower_bound = self.lower_bound;
+        self.last.extent = self.extent;
         self.last.rows = self.rows.into_values().collect();
         self.last
     }

@@ -5,6 +5,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::row::Counter;
+use crate::row::Extent;
 use crate::row::Facts;
 use crate::row::Peaks;
 use crate::row::State;
@@ -44,6 +45,7 @@ fn sample(seq: u64, ms: Option<u64>, rows: &[(u32, u64)]) -> Sample {
         time: Timestamp::UNIX_EPOCH,
         length: ms.map(Duration::from_millis),
         merged: 1,
+        extent: Extent::All,
         flows,
         unattributed: Counter::default(),
         processes: 0,

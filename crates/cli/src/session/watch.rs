@@ -69,6 +69,8 @@ pub enum GapReason {
     AgentRestart,
     /// The agent was running; this client was slow or away.
     Lag,
+    /// The agent has them no more: damaged, or not written.
+    AgentLoss,
 }
 
 /// Whether a lost connection is made again.

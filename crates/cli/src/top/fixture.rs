@@ -24,6 +24,7 @@ use super::model::Opening;
 use crate::row::Bytes;
 use crate::row::Counter;
 use crate::row::Exit;
+use crate::row::Extent;
 use crate::row::Facts;
 use crate::row::Flows;
 use crate::row::Peaks;
@@ -375,6 +376,7 @@ pub fn sample(seq: u64, rows: Vec<ProcessRow>) -> Sample {
         time: time(seq),
         length: Some(Duration::from_secs(1)),
         merged: 1,
+        extent: Extent::All,
         flows,
         unattributed: Counter::default(),
         processes: u32::try_from(live.clone().count()).unwrap(),

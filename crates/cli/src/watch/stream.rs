@@ -5,6 +5,7 @@ use std::time::Duration;
 use netmon_api::v1;
 
 use super::endings::Endings;
+use super::past::Past;
 use crate::failure::Failure;
 use crate::outcome::Outcome;
 use crate::outcome::Signals;
@@ -41,6 +42,10 @@ pub struct Stream {
     pub tell: Tell,
     /// When it ends by itself.
     pub limits: Limits,
+    /// When its time is up; `None`: never, or not begun.
+    pub end: Option<tokio::time::Instant>,
+    /// Samples printed so far.
+    pub printed: u64,
 }
 
 /// When a stream ends by itself.
@@ -53,7 +58,7 @@ pub struct Limits {
 }
 
 /// Why the loop ends.
-enum Stop {
+pub(super) enum Stop {
     Count,
     Duration,
     Unread,
@@ -71,13 +76,24 @@ impl Stream {
         session: Session,
         filter: v1::Filter,
         reconnect: Reconnect,
+        mut past: Option<Past>,
     ) -> Result<Outcome, Failure> {
         let mut text = String::new();
         self.printer.begin(session.agent(), &mut text);
-        let watch = session.watch(filter, reconnect);
         let mut endings = Endings::default();
-        let stop = match self.put(text).await {
-            Ok(()) => self.follow(watch, reconnect, &mut endings).await,
+        self.end = self
+            .limits
+            .duration
+            .map(|span| tokio::time::Instant::now() + span);
+        let mut ready = self.put(text).await;
+        if let (Ok(()), Some(past)) = (&ready, &mut past) {
+            ready = self.recall(past, &mut endings).await;
+        }
+        let stop = match ready {
+            Ok(()) => {
+                let watch = session.watch(filter, reconnect);
+                self.follow(watch, reconnect, past, &mut endings).await
+            }
             Err(stop) => stop,
         };
         let (reason, result) = match stop {
@@ -105,13 +121,10 @@ impl Stream {
         &mut self,
         mut watch: Watch,
         reconnect: Reconnect,
+        mut past: Option<Past>,
         endings: &mut Endings,
     ) -> Stop {
-        let end = self
-            .limits
-            .duration
-            .map(|span| tokio::time::Instant::now() + span);
-        let mut printed = 0;
+        let end = self.end;
         let mut lost = Connection::Up;
         loop {
             let event = tokio::select! {
@@ -128,14 +141,23 @@ impl Stream {
             let mut text = String::new();
             match event {
                 Event::Sample(sample) => {
-                    if let Some(sample) = self.merge.push(*sample) {
-                        self.print(&sample, endings, &mut text);
-                        printed += 1;
+                    let fresh = match past.take() {
+                        Some(mut past) => self.join(&mut past, &sample, endings).await,
+                        None => Ok(true),
+                    };
+                    let taken = match fresh {
+                        Ok(true) => self.take(*sample, endings).await,
+                        Ok(false) => Ok(()),
+                        Err(stop) => Err(stop),
+                    };
+                    if let Err(stop) = taken {
+                        return stop;
                     }
                 }
                 Event::Gap(gap) => {
-                    self.tell.line(&gap_text(&gap));
-                    self.printer.gap(&gap, &mut text);
+                    if let Err(stop) = self.gap(&gap).await {
+                        return stop;
+                    }
                 }
                 Event::Lost {
                     why,
@@ -166,10 +188,30 @@ impl Stream {
             if let Err(stop) = self.put(text).await {
                 return stop;
             }
-            if self.limits.count > 0 && printed >= self.limits.count {
-                return Stop::Count;
-            }
         }
+    }
+
+    /// Prints the sample when it completes a step, and stops when that was the last one.
+    pub(super) async fn take(&mut self, sample: Sample, endings: &mut Endings) -> Result<(), Stop> {
+        let Some(sample) = self.merge.push(sample) else {
+            return Ok(());
+        };
+        let mut text = String::new();
+        self.print(&sample, endings, &mut text);
+        self.printed += 1;
+        self.put(text).await?;
+        if self.limits.count > 0 && self.printed >= self.limits.count {
+            return Err(Stop::Count);
+        }
+        Ok(())
+    }
+
+    /// Tells of missing ticks.
+    pub(super) async fn gap(&mut self, gap: &Gap) -> Result<(), Stop> {
+        let mut text = String::new();
+        self.tell.line(&gap_text(gap));
+        self.printer.gap(gap, &mut text);
+        self.put(text).await
     }
 
     fn print(&mut self, sample: &Sample, endings: &mut Endings, text: &mut String) {
@@ -180,27 +222,12 @@ impl Stream {
         }
     }
 
-    // A signal does not cut a tick in half, but a reader that never reads does not hold us up.
     async fn put(&mut self, text: String) -> Result<(), Stop> {
-        if text.is_empty() {
-            return Ok(());
-        }
-        let write = self.sink.write(text);
-        tokio::pin!(write);
-        let (written, signal) = tokio::select! {
-            written = &mut write => (written, None),
-            outcome = self.signals.next() => {
-                match tokio::time::timeout(Duration::from_secs(1), &mut write).await {
-                    Ok(written) => (written, Some(outcome)),
-                    Err(_) => return Err(Stop::Signal(outcome)),
-                }
-            }
-        };
-        match (written, signal) {
-            (Err(failure), _) => Err(Stop::Failed(failure)),
-            (Ok(Written::Unread), _) => Err(Stop::Unread),
-            (Ok(Written::Whole), Some(outcome)) => Err(Stop::Signal(outcome)),
-            (Ok(Written::Whole), None) => Ok(()),
+        match self.sink.write_whole(text, &mut self.signals).await {
+            Err(failure) => Err(Stop::Failed(failure)),
+            Ok((Written::Unread, _)) => Err(Stop::Unread),
+            Ok((Written::Whole, Some(outcome))) => Err(Stop::Signal(outcome)),
+            Ok((Written::Whole, None)) => Ok(()),
         }
     }
 }
@@ -211,7 +238,7 @@ enum Connection {
     Down,
 }
 
-async fn sleep_until(end: Option<tokio::time::Instant>) {
+pub(super) async fn sleep_until(end: Option<tokio::time::Instant>) {
     match end {
         Some(end) => tokio::time::sleep_until(end).await,
         None => std::future::pending().await,
@@ -230,6 +257,7 @@ fn gap_text(gap: &Gap) -> String {
     };
     match gap.reason {
         GapReason::AgentRestart => format!("-- agent restarted, {missing}{counters} --"),
+        GapReason::AgentLoss => format!("-- the agent has lost ticks, {missing}{counters} --"),
         GapReason::Lag => format!("-- reader too slow or away, {missing}{counters} --"),
     }
 }

@@ -23,6 +23,7 @@ use tonic::Request;
 use tonic::Response;
 use tonic::Status;
 
+use super::past::Past;
 use super::reply;
 use super::sample;
 
@@ -35,6 +36,8 @@ pub struct Script {
     pub list: v1::Snapshot,
     /// One per subscription; the last one is repeated.
     pub watches: Vec<Vec<Step>>,
+    /// Answer to QueryHistory; `None`: no history is kept.
+    pub past: Option<Past>,
 }
 
 impl Default for Script {
@@ -46,6 +49,7 @@ impl Default for Script {
                 Step::event(Event::Snapshot(sample::snapshot())),
                 Step::Idle,
             ]],
+            past: None,
         }
     }
 }
@@ -72,6 +76,7 @@ impl Step {
 pub struct FakeAgent {
     directory: TempDir,
     requests: Arc<Mutex<Vec<v1::WatchTrafficRequest>>>,
+    questions: Arc<Mutex<Vec<v1::QueryHistoryRequest>>>,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
 }
@@ -81,11 +86,14 @@ impl FakeAgent {
     pub fn start(script: Script) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let requests = Arc::new(Mutex::new(Vec::new()));
+        let questions = Arc::new(Mutex::new(Vec::new()));
         let service = Service {
             agent: script.agent,
             list: script.list,
             watches: Mutex::new(script.watches.into()),
             requests: Arc::clone(&requests),
+            past: script.past,
+            questions: Arc::clone(&questions),
         };
         let (stop, stopped) = oneshot::channel();
         let (ready, bound) = std::sync::mpsc::channel();
@@ -112,6 +120,7 @@ impl FakeAgent {
         Self {
             directory,
             requests,
+            questions,
             stop: Some(stop),
             thread: Some(thread),
         }
@@ -128,6 +137,19 @@ impl FakeAgent {
             watches: vec![sample::three_ticks()],
             ..Script::default()
         })
+    }
+
+    /// An agent with the usual sample and a minute of history.
+    pub fn with_past(past: Past) -> Self {
+        Self::start(Script {
+            past: Some(past),
+            ..Script::default()
+        })
+    }
+
+    /// The questions to the history so far.
+    pub fn questions(&self) -> Vec<v1::QueryHistoryRequest> {
+        self.questions.lock().unwrap().clone()
     }
 
     /// Where it listens.
@@ -162,6 +184,8 @@ struct Service {
     list: v1::Snapshot,
     watches: Mutex<VecDeque<Vec<Step>>>,
     requests: Arc<Mutex<Vec<v1::WatchTrafficRequest>>>,
+    past: Option<Past>,
+    questions: Arc<Mutex<Vec<v1::QueryHistoryRequest>>>,
 }
 
 type Events<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
@@ -174,9 +198,22 @@ impl NetmonService for Service {
 
     async fn query_history(
         &self,
-        _request: Request<v1::QueryHistoryRequest>,
+        request: Request<v1::QueryHistoryRequest>,
     ) -> Result<Response<Self::QueryHistoryStream>, Status> {
-        Err(Status::unimplemented("this agent keeps no history"))
+        let request = request.into_inner();
+        let asked = {
+            let mut questions = self.questions.lock().unwrap();
+            questions.push(request.clone());
+            questions.len()
+        };
+        let Some(mut past) = self.past.clone() else {
+            return Err(Status::unimplemented("this agent keeps no history"));
+        };
+        if asked == 1 {
+            past.ticks.truncate(past.ticks.len() - past.late);
+        }
+        let answer = past.answer(&request).into_iter().map(Ok);
+        Ok(Response::new(Box::pin(tokio_stream::iter(answer))))
     }
 
     async fn get_agent(

@@ -4,12 +4,14 @@ use serde::Serialize;
 
 use super::clean;
 use super::seconds;
-use super::CommandLines;
 use crate::output::cells;
 use crate::output::line::Line;
 use crate::output::numbers::Known;
+use crate::output::past::block::Entry;
 use crate::output::value::Value;
+use crate::output::CommandLines;
 use crate::row::Counter;
+use crate::row::Facts;
 use crate::row::Family;
 use crate::row::Loopback;
 use crate::row::Scope;
@@ -62,7 +64,7 @@ struct ByProto {
     udp6: Cell,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Default, Serialize)]
 struct Cell {
     rx_bytes: Option<u64>,
     tx_bytes: Option<u64>,
@@ -118,6 +120,87 @@ pub fn row(line: &Line<'_>, command_lines: CommandLines) -> RowRecord {
         loopback_rx_bytes_total: known.loopback_rx.then_some(loopback.total.rx),
         loopback_tx_bytes_total: known.loopback_tx.then_some(loopback.total.tx),
         lower_bound: line.sample.lower_bound,
+    }
+}
+
+/// The record of one process in a step of the past.
+pub fn past_process(entry: &Entry<'_>, facts: &Facts, command_lines: CommandLines) -> RowRecord {
+    let exit = facts.exit.filter(|_| entry.known.exit);
+    let peaks = entry.peaks();
+    let flows = &entry.row.flows;
+    // Loopback traffic that was not asked for is not in the answer.
+    let loopback = (entry.scope.loopback != Loopback::Exclude
+        && entry.scope.transport.is_none()
+        && entry.scope.family.is_none())
+    .then(|| {
+        flows.sum(Scope {
+            loopback: Loopback::Only,
+            ..Scope::default()
+        })
+    });
+    let command_line = match cells::command_line(&facts.args) {
+        Value::Text(text) if command_lines == CommandLines::Shown => Some(clean(&text)),
+        _ => None,
+    };
+    RowRecord {
+        id: format!("{}-{}", facts.id.pid, facts.id.start_ns),
+        pid: facts.id.pid,
+        ppid: facts.parent_pid,
+        start_time: iso(facts.start_time),
+        state: facts.state.name(),
+        end_time: facts.exit.map(|exit| iso(exit.time)),
+        exit_code: exit.and_then(|exit| exit.code),
+        exit_signal: exit.and_then(|exit| exit.signal),
+        name: clean(&facts.name),
+        exe: facts.exe.as_deref().map(clean),
+        cmdline: command_line,
+        uid: facts.uid,
+        user: facts.user.as_deref().map(clean),
+        unit: None,
+        cgroup: facts.cgroup.as_deref().map(clean),
+        container_id: None,
+        container_name: None,
+        runtime_s: seconds(cells::runtime_of(facts, entry.step.end).as_secs_f64()),
+        rx_bytes: entry.numbers.rx,
+        tx_bytes: entry.numbers.tx,
+        rx_bytes_per_s: entry.numbers.rx_rate,
+        tx_bytes_per_s: entry.numbers.tx_rate,
+        rx_bytes_total: entry.numbers.rx_total,
+        tx_bytes_total: entry.numbers.tx_total,
+        rx_peak_bytes_per_s: peaks.map(|peaks| peaks.rx_per_s),
+        tx_peak_bytes_per_s: peaks.map(|peaks| peaks.tx_per_s),
+        peak_time: peaks.and_then(|peaks| peaks.time).map(iso),
+        conns_tcp: None,
+        conns_udp: None,
+        by_proto: past_by_proto(entry),
+        loopback_rx_bytes_total: loopback
+            .filter(|_| entry.known.loopback_rx)
+            .map(|counter| counter.total.rx),
+        loopback_tx_bytes_total: loopback
+            .filter(|_| entry.known.loopback_tx)
+            .map(|counter| counter.total.tx),
+        lower_bound: entry.step.lower_bound,
+    }
+}
+
+// Kinds that were not asked for are not in the answer, which is not the same as zero.
+fn past_by_proto(entry: &Entry<'_>) -> ByProto {
+    let cell = |transport, family| {
+        let asked = entry.scope.transports().contains(&transport)
+            && entry.scope.families().contains(&family);
+        let loopback = entry.scope.loopback;
+        let counter = entry.row.flows.cell(transport, family, loopback);
+        if asked {
+            cell(counter, entry.known, transport, family)
+        } else {
+            Cell::default()
+        }
+    };
+    ByProto {
+        tcp4: cell(Transport::Tcp, Family::V4),
+        tcp6: cell(Transport::Tcp, Family::V6),
+        udp4: cell(Transport::Udp, Family::V4),
+        udp6: cell(Transport::Udp, Family::V6),
     }
 }
 
