@@ -10,6 +10,7 @@ mod stage;
 mod api;
 mod counting;
 mod faults;
+mod history;
 mod readme;
 mod release;
 mod viewers;

@@ -92,6 +92,9 @@ impl Stage {
             .arg("--pin-dir")
             .arg(&self.pins);
         command.args(["--socket-group", "nogroup"]);
+        command
+            .arg("--state-dir")
+            .arg(self.directory.path().join("state"));
         // The kernel matrix runs the tests with each set.
         if let Some(hooks) = std::env::var_os("NETMON_TEST_HOOKS") {
             command.arg("--hooks").arg(hooks);

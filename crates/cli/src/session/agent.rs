@@ -54,6 +54,36 @@ pub struct Agent {
     pub exited: (u32, u32),
     /// End of the oldest exited process; `None`: none is kept.
     pub exited_oldest: Option<Timestamp>,
+    /// Its past.
+    pub history: History,
+}
+
+/// How the history is kept.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct History {
+    /// Finest first; empty: there is none.
+    pub tiers: Vec<Tier>,
+    /// On disk; `None`: in memory only.
+    pub directory: Option<String>,
+    /// What is wrong with it, as one sentence.
+    pub problem: Option<String>,
+    /// Parts that could not be read.
+    pub damaged: u64,
+}
+
+/// History of one resolution.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Tier {
+    /// Length of what is kept as one.
+    pub step: Duration,
+    /// How far back it is meant to reach.
+    pub span: Duration,
+    /// Bytes it takes.
+    pub bytes: u64,
+    /// Bytes that all tiers together may take.
+    pub capacity: u64,
+    /// Begin of the oldest; `None`: there is nothing yet.
+    pub oldest: Option<Timestamp>,
 }
 
 /// One hook of the agent.
@@ -171,6 +201,22 @@ pub fn decode(agent: v1::GetAgentResponse) -> Agent {
         },
         exited: (retention.exited_kept, retention.exited_capacity),
         exited_oldest: timestamp(retention.exited_oldest.as_ref()),
+        history: History {
+            tiers: retention.tiers.iter().map(tier).collect(),
+            directory: retention.state_directory,
+            problem: retention.problem,
+            damaged: retention.frames_damaged,
+        },
+    }
+}
+
+fn tier(tier: &v1::HistoryTier) -> Tier {
+    Tier {
+        step: Duration::from_nanos(tier.step_ns),
+        span: Duration::from_nanos(tier.span_ns),
+        bytes: tier.bytes,
+        capacity: tier.capacity_bytes,
+        oldest: timestamp(tier.oldest.as_ref()),
     }
 }
 

@@ -28,6 +28,13 @@ pub fn problems(agent: &Agent) -> Vec<String> {
             .filter(|(_, events)| *events > 0)
             .map(|(cause, events)| format!("{events} events lost ({})", sanitize(cause))),
     );
+    problems.extend(
+        agent
+            .history
+            .problem
+            .as_deref()
+            .map(|p| sanitize(p).into_owned()),
+    );
     let load = &agent.load;
     if load.ticks_late.saturating_mul(100) > load.ticks {
         problems.push(format!("{} of {} ticks late", load.ticks_late, load.ticks));

@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use crate::session::agent;
 use crate::session::agent::Agent;
 use crate::text::sanitize;
 use crate::units::time::iso;
@@ -32,7 +33,25 @@ pub struct Status<'a> {
     exited_kept: u32,
     exited_capacity: u32,
     exited_oldest: Option<String>,
+    history: History,
     load: Load,
+}
+
+#[derive(Debug, Serialize)]
+struct History {
+    tiers: Vec<Tier>,
+    directory: Option<String>,
+    problem: Option<String>,
+    damaged: u64,
+}
+
+#[derive(Debug, Serialize)]
+struct Tier {
+    step_s: f64,
+    span_s: f64,
+    bytes: u64,
+    capacity_bytes: u64,
+    oldest: Option<String>,
 }
 
 #[derive(Debug, Serialize)]
@@ -137,6 +156,7 @@ pub fn status<'a>(agent: &Agent, problems: &'a [String]) -> Status<'a> {
         exited_kept: agent.exited.0,
         exited_capacity: agent.exited.1,
         exited_oldest: agent.exited_oldest.map(iso),
+        history: history(&agent.history),
         load: Load {
             cpu_fraction: agent.load.cpu_fraction,
             rss_bytes: agent.load.rss_bytes,
@@ -145,6 +165,22 @@ pub fn status<'a>(agent: &Agent, problems: &'a [String]) -> Status<'a> {
             ticks_late: agent.load.ticks_late,
             samples_merged: agent.load.samples_merged,
         },
+    }
+}
+
+fn history(history: &agent::History) -> History {
+    let tier = |tier: &agent::Tier| Tier {
+        step_s: tier.step.as_secs_f64(),
+        span_s: tier.span.as_secs_f64(),
+        bytes: tier.bytes,
+        capacity_bytes: tier.capacity,
+        oldest: tier.oldest.map(iso),
+    };
+    History {
+        tiers: history.tiers.iter().map(tier).collect(),
+        directory: history.directory.as_deref().map(clean),
+        problem: history.problem.as_deref().map(clean),
+        damaged: history.damaged,
     }
 }
 

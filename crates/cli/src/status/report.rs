@@ -4,7 +4,9 @@ use crate::failure::access::Access;
 use crate::failure::access::Membership;
 use crate::output::value::Style;
 use crate::session::agent::Agent;
+use crate::session::agent::History;
 use crate::session::agent::Hook;
+use crate::session::agent::Tier;
 use crate::text::sanitize;
 use crate::units::percent;
 use crate::units::span;
@@ -40,6 +42,7 @@ pub fn entries(agent: &Agent, style: &Style) -> Vec<Entry> {
     lines.push(entry("pins", pins(agent, style)));
     lines.extend(counts(agent));
     lines.extend(maps(agent));
+    lines.extend(history(&agent.history, style));
     lines.push(entry("exited", exited(agent, style)));
     lines.extend(losses(agent));
     lines.push(entry("load", load(agent, style)));
@@ -198,6 +201,42 @@ fn maps(agent: &Agent) -> Option<Entry> {
         })
         .collect();
     (!maps.is_empty()).then(|| entry("maps", maps.join("   ")))
+}
+
+fn history(history: &History, style: &Style) -> Vec<Entry> {
+    let tier = |tier: &Tier| {
+        let reach = tier.oldest.map_or_else(
+            || "nothing yet".to_owned(),
+            |oldest| format!("from {}", style.time.date_time(oldest)),
+        );
+        format!(
+            "{} at {} ({reach})",
+            span::exact(tier.span),
+            span::exact(tier.step)
+        )
+    };
+    let Some(first) = history.tiers.first() else {
+        return vec![entry("history", "none".to_owned())];
+    };
+    let tiers: Vec<_> = history.tiers.iter().map(tier).collect();
+    let bytes = history.tiers.iter().map(|tier| tier.bytes).sum();
+    let place = match &history.directory {
+        Some(directory) => format!("in {directory}"),
+        None => "in memory".to_owned(),
+    };
+    let mut lines = vec![
+        tiers.join(", "),
+        format!(
+            "{} of {} {place}",
+            style.units.size(bytes),
+            style.units.size(first.capacity)
+        ),
+    ];
+    lines.extend(history.problem.clone());
+    if history.damaged > 0 {
+        lines.push(format!("{} damaged parts were skipped", history.damaged));
+    }
+    labelled("history", lines.into_iter())
 }
 
 fn exited(agent: &Agent, style: &Style) -> String {

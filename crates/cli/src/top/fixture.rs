@@ -33,6 +33,7 @@ use crate::row::ProcessRow;
 use crate::row::Sample;
 use crate::row::State;
 use crate::session::agent::Agent;
+use crate::session::agent::History;
 use crate::session::agent::Hook;
 use crate::session::agent::Load;
 use crate::session::agent::Map;
@@ -131,6 +132,7 @@ pub fn agent() -> Agent {
         },
         exited: (7, 4096),
         exited_oldest: Some(time(NOW - 303)),
+        history: History::default(),
     }
 }
 

@@ -89,8 +89,25 @@ pub fn agent() -> v1::GetAgentResponse {
             exited_kept: 2,
             exited_capacity: 4096,
             exited_oldest: at(-127),
-            ..Default::default()
+            tiers: vec![
+                tier(1, 24 * 3600, 96 << 20, -72_000),
+                tier(10, 7 * 24 * 3600, 31 << 20, -270_000),
+                tier(60, 30 * 24 * 3600, 5 << 20, -273_600),
+            ],
+            state_directory: Some("/var/lib/netmon".to_owned()),
+            problem: None,
+            frames_damaged: 0,
         }),
+    }
+}
+
+fn tier(step_s: u64, span_s: u64, bytes: u64, oldest: i64) -> v1::HistoryTier {
+    v1::HistoryTier {
+        step_ns: step_s * 1_000_000_000,
+        span_ns: span_s * 1_000_000_000,
+        bytes,
+        capacity_bytes: 1 << 30,
+        oldest: at(oldest),
     }
 }
 
