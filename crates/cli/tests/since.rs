@@ -177,6 +177,14 @@ fn ends_of_processes_are_told_once() {
         .collect();
     // That of 29881 was before. In the tick of its end the other one still moved bytes.
     assert_eq!(exits, ["exit 31702"]);
+    // That of 29881 is not in the past: it moved nothing any more. The stream knows it.
+    let outcome = watch(&agent, &["200s", "-j", "-n", "61", "--top", "0"]);
+    let all = lines(&outcome.stdout);
+    assert_eq!(all.last().map(String::as_str), Some("exit 29881"));
+    assert_eq!(
+        all.iter().filter(|line| line.starts_with("exit")).count(),
+        2
+    );
 }
 
 #[test]
