@@ -53,6 +53,8 @@ fn a_window_older_than_the_history_is_told() {
         outcome.stderr,
         "note: history starts at 17:55:05; there are no data of this window\n"
     );
+    assert_eq!(outcome.stdout.lines().count(), 1);
+    assert!(outcome.stdout.starts_with("    PID USER "));
 }
 
 #[test]

@@ -185,6 +185,11 @@ fn ends_of_processes_are_told_once() {
         all.iter().filter(|line| line.starts_with("exit")).count(),
         2
     );
+    // From the start on means since the history begins.
+    let outcome = watch(&agent, &["start", "-j", "-n", "61", "--top", "0"]);
+    let all = lines(&outcome.stdout);
+    let exits: Vec<_> = all.iter().filter(|line| line.starts_with("exit")).collect();
+    assert_eq!(exits, ["exit 31702"]);
 }
 
 #[test]

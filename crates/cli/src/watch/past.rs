@@ -110,7 +110,7 @@ impl Stream {
         let window = history.window().clone();
         let tick = past.session.agent().tick;
         notes::before(&window, &past.edges, tick, self.tell, past.time);
-        if let Some(since) = past.edges.since() {
+        if let Some(since) = past.edges.since().or(window.since) {
             endings.begin(since);
         }
         self.read(&mut history, &window, past, endings).await
