@@ -109,6 +109,9 @@ fn the_past_and_the_stream_are_one() {
             "{newest} {late} {first}"
         );
         assert_eq!(agent.questions()[0].since, at(-4));
+        if first == 603 {
+            assert_eq!(agent.questions()[1].since, at(0));
+        }
         assert_eq!(agent.questions()[0].step_ns, 1_000_000_000);
     }
 }
