@@ -109,6 +109,9 @@ fn the_past_and_the_stream_are_one() {
             "{newest} {late} {first}"
         );
         assert_eq!(agent.questions()[0].since, at(-4));
+        if first == 603 {
+            assert_eq!(agent.questions()[1].since, at(0));
+        }
         assert_eq!(agent.questions()[0].step_ns, 1_000_000_000);
     }
 }
@@ -176,6 +179,19 @@ fn ends_of_processes_are_told_once() {
         .filter(|line| line.starts_with("exit"))
         .collect();
     // That of 29881 was before. In the tick of its end the other one still moved bytes.
+    assert_eq!(exits, ["exit 31702"]);
+    // That of 29881 is not in the past: it moved nothing any more. The stream knows it.
+    let outcome = watch(&agent, &["200s", "-j", "-n", "61", "--top", "0"]);
+    let all = lines(&outcome.stdout);
+    assert_eq!(all.last().map(String::as_str), Some("exit 29881"));
+    assert_eq!(
+        all.iter().filter(|line| line.starts_with("exit")).count(),
+        2
+    );
+    // From the start on means since the history begins.
+    let outcome = watch(&agent, &["start", "-j", "-n", "61", "--top", "0"]);
+    let all = lines(&outcome.stdout);
+    let exits: Vec<_> = all.iter().filter(|line| line.starts_with("exit")).collect();
     assert_eq!(exits, ["exit 31702"]);
 }
 

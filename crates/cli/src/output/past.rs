@@ -187,6 +187,7 @@ impl Wish<'_> {
             headings: self.question != Question::Totals,
             header: self.header(),
             command_lines: self.command_lines(),
+            begun: false,
         }
     }
 

@@ -40,6 +40,9 @@ pub(super) async fn ask(
     };
     match &found {
         Some(tick) => {
+            // An earlier run of the machine may have had the same numbers.
+            request.since = tick.since.map(wire_time);
+            request.until = Some(wire_time(tick.end));
             request.from_seq = Some(tick.from_seq);
             request.to_seq = Some(tick.to_seq);
             if let Point::At(time) = asked.point {
@@ -66,23 +69,33 @@ pub(super) async fn ask(
     })
 }
 
+// Of ticks that share a step.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Which {
+    First,
+    Last,
+}
+
 struct Tick {
     from_seq: u64,
     to_seq: u64,
+    since: Option<Timestamp>,
     begin: Option<Timestamp>,
     end: Timestamp,
 }
 
 impl Tick {
     // `together`: ticks that old are kept in longer pieces only, and the piece stands for the tick.
-    fn new(step: &Step, together: bool) -> Option<Self> {
-        let first = match step.ticks {
-            1 if !together => step.seq,
+    fn new(step: &Step, together: bool, which: Which, since: Option<Timestamp>) -> Option<Self> {
+        let first = match (step.ticks, which) {
+            (0, _) => return None,
+            (1, _) | (_, Which::Last) if !together => step.seq,
             _ => step.first_seq()?,
         };
         Some(Self {
             from_seq: first,
             to_seq: if together { step.seq } else { first },
+            since,
             begin: step
                 .length
                 .and_then(|length| step.end.checked_sub(length).ok()),
@@ -121,6 +134,10 @@ async fn find(session: &mut Session, point: Point) -> Result<Option<Tick>, Failu
             vec![time.checked_add(near).ok(), None],
         ),
     };
+    let which = match point {
+        Point::Now => Which::Last,
+        Point::At(_) | Point::Start => Which::First,
+    };
     for until in untils {
         let request = v1::QueryHistoryRequest {
             since: since.map(wire_time),
@@ -132,7 +149,7 @@ async fn find(session: &mut Session, point: Point) -> Result<Option<Tick>, Failu
         let together = kept.is_some_and(|kept| kept > tick);
         let mut found = None;
         while let Some(step) = history.next().await? {
-            found = Tick::new(&step, together).or(found);
+            found = Tick::new(&step, together, which, since).or(found);
             if found.is_some() && point != Point::Now {
                 break;
             }

@@ -1,5 +1,6 @@
 //! `--since`: the stored past before the stream, joined to it by the numbers of the ticks.
 
+use jiff::Timestamp;
 use netmon_api::v1;
 
 use super::endings::Endings;
@@ -32,8 +33,9 @@ pub struct Past {
     request: v1::QueryHistoryRequest,
     edges: Edges,
     time: Option<TimeFormat>,
-    // Number of the last tick that was printed.
+    // Number and end of the last tick that was printed.
     last: Option<u64>,
+    end: Option<Timestamp>,
     told: usize,
 }
 
@@ -58,6 +60,7 @@ impl Past {
             edges,
             time,
             last: None,
+            end: None,
             told: 0,
         }
     }
@@ -66,9 +69,15 @@ impl Past {
     fn gaps(&mut self, step: &Step, window: &Window) -> Vec<Gap> {
         let first = step.first_seq().unwrap_or(step.seq);
         let from_seq = self.last.map_or(first, |last| last.saturating_add(1));
+        // Numbers start over when the machine does: then they mean nothing.
+        let (from, to) = if first < from_seq {
+            (0, 0)
+        } else {
+            (from_seq, first.saturating_sub(1))
+        };
         let gap = |known: Option<&Unattended>| Gap {
-            from_seq,
-            to_seq: first.saturating_sub(1),
+            from_seq: from,
+            to_seq: to,
             from: known.and_then(|gap| gap.from),
             to: known.and_then(|gap| gap.to),
             reason: match known {
@@ -110,7 +119,7 @@ impl Stream {
         let window = history.window().clone();
         let tick = past.session.agent().tick;
         notes::before(&window, &past.edges, tick, self.tell, past.time);
-        if let Some(since) = past.edges.since() {
+        if let Some(since) = past.edges.since().or(window.since) {
             endings.begin(since);
         }
         self.read(&mut history, &window, past, endings).await
@@ -132,6 +141,8 @@ impl Stream {
             return Ok(true);
         }
         let request = v1::QueryHistoryRequest {
+            // An earlier run of the machine may have had the same numbers.
+            since: past.end.map(wire_time).or(past.request.since),
             from_seq: past.last.map(|_| next),
             to_seq: Some(sample.seq.saturating_sub(1)),
             ..past.request.clone()
@@ -203,6 +214,7 @@ impl Stream {
                 self.gap(&gap).await?;
             }
             past.last = Some(step.seq);
+            past.end = Some(step.end);
             self.take(step.into_sample(extent), endings).await?;
         }
     }

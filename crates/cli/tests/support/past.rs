@@ -75,13 +75,13 @@ impl Default for Past {
 fn tick(index: u64) -> Tick {
     let end = i64::try_from(index).unwrap() - 59;
     let mut flows = vec![(1187, Kind::Tcp4, 1000, 3000), (1187, Kind::Tcp6, 10, 20)];
-    if index % 2 == 0 {
+    if index.is_multiple_of(2) {
         flows.push((21934, Kind::Tcp4, 100_000 + index, 500));
     }
     if end <= -44 {
         flows.push((31702, Kind::Tcp6, 7000, 70));
     }
-    if index % 10 == 0 {
+    if index.is_multiple_of(10) {
         flows.push((744, Kind::Udp4, 200, 100));
         flows.push((1187, Kind::Local, 5000, 5000));
     }

@@ -32,6 +32,8 @@ pub struct Table {
     pub header: Header,
     /// Whether command lines stand for names where the table must fit.
     pub command_lines: CommandLines,
+    /// Whether there was a step.
+    pub begun: bool,
 }
 
 /// Which columns.
@@ -59,16 +61,14 @@ pub enum Totals {
 
 impl Printer for Table {
     fn step(&mut self, block: &Block<'_>, out: &mut String) {
+        self.begun = true;
         if self.headings {
             self.heading(block, out);
         }
-        let (columns, limit) = match &self.columns {
-            Columns::Fitting { columns, width } => (columns, Some(*width)),
-            Columns::Chosen(columns) => (columns, None),
-        };
+        let (columns, limit) = self.columns();
         let mut rows: Vec<Vec<String>> = Vec::with_capacity(block.entries.len() + 3);
         if self.header == Header::Shown {
-            rows.push(columns.iter().map(|c| c.header.to_owned()).collect());
+            rows.push(headers(columns));
         }
         for entry in &block.entries {
             rows.push(columns.iter().map(|c| self.cell(c, entry)).collect());
@@ -82,9 +82,34 @@ impl Printer for Table {
             grid::write_row(columns, &widths, row, self.style.charset, out);
         }
     }
+
+    // An answer about nothing has no step, but a header.
+    fn end(&mut self, out: &mut String) {
+        if self.begun || self.header == Header::Hidden {
+            return;
+        }
+        let (columns, limit) = self.columns();
+        let rows = [headers(columns)];
+        let widths = grid::widths(columns, &rows, limit);
+        grid::write_row(columns, &widths, &rows[0], self.style.charset, out);
+    }
+}
+
+fn headers(columns: &[&'static Column]) -> Vec<String> {
+    columns
+        .iter()
+        .map(|column| column.header.to_owned())
+        .collect()
 }
 
 impl Table {
+    fn columns(&self) -> (&[&'static Column], Option<usize>) {
+        match &self.columns {
+            Columns::Fitting { columns, width } => (columns, Some(*width)),
+            Columns::Chosen(columns) => (columns, None),
+        }
+    }
+
     fn heading(&self, block: &Block<'_>, out: &mut String) {
         let time = self.style.time.date_time(block.step.end);
         let length = match block.step.length {
