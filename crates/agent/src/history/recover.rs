@@ -29,8 +29,9 @@ use super::LastTick;
 use super::Options;
 use super::Past;
 
-/// Newest segments of the finest tier that coarser ones are completed from.
-const COMPLETED_FROM: usize = 2;
+/// Newest segments of the finest tier that coarser ones are completed from: more than a stretch of a
+/// coarse tier takes. A tier that was not kept before begins with these.
+const COMPLETED_FROM: usize = 16;
 
 /// What was found.
 #[derive(Debug, Default)]

@@ -151,18 +151,24 @@ impl Store {
 
     /// Drops what is too old, too much, or need not be in memory any more.
     pub fn retain(&mut self) {
-        for tier in &mut self.tiers {
+        let lasts: Vec<Option<u64>> = self.tiers.iter().map(TierStore::last).collect();
+        for (index, tier) in self.tiers.iter_mut().enumerate() {
+            // What a coarser tier has still in hand stays.
+            let coarser = lasts.get(index + 1).copied();
+            let told = |s: &Segment| coarser.is_none_or(|last| Some(s.span.ordinals.1) <= last);
             let mut later = 0u64;
-            let mut keep = tier.segments.len();
+            let mut old = tier.segments.len();
             for segment in tier.segments.iter().rev() {
                 if later >= tier.span {
                     break;
                 }
                 later = later.saturating_add(segment.span.recorded);
-                keep -= 1;
+                old -= 1;
             }
-            for _ in 0..keep {
-                tier.drop_oldest();
+            for _ in 0..old {
+                if tier.segments.front().is_some_and(told) {
+                    tier.drop_oldest();
+                }
             }
         }
         while self.tiers.iter().map(TierStore::bytes).sum::<u64>() > self.size {
@@ -200,6 +206,12 @@ impl Store {
 impl TierStore {
     fn bytes(&self) -> u64 {
         self.segments.iter().map(Segment::bytes).sum()
+    }
+
+    /// The last ordinal that is in it.
+    fn last(&self) -> Option<u64> {
+        let newest = self.segments.iter().rev().find(|s| s.span.ticks > 0)?;
+        Some(newest.span.ordinals.1)
     }
 
     fn unsaved(&self) -> u64 {
