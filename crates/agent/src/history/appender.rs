@@ -100,8 +100,14 @@ impl Appender {
     pub fn append(&mut self, frame: &Frame, moment: Moment) -> Vec<(usize, Addition)> {
         let piece = self.piece(frame, moment);
         let mut additions = Vec::new();
+        // Where a stretch of a coarse tier ends, those of all finer ones end: one can go on for the
+        // other anywhere.
+        let ends = self
+            .tiers
+            .iter()
+            .rposition(|tier| !tier.fold.takes(&piece.head));
         for (index, tier) in self.tiers.iter_mut().enumerate() {
-            if !tier.nature.folded || !tier.fold.takes(&piece.head) {
+            if ends.is_some_and(|coarsest| index <= coarsest) {
                 tier.close(index, &mut additions);
             }
             if tier.fold.is_empty() && tier.is_full() {

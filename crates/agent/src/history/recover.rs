@@ -29,7 +29,7 @@ use super::LastTick;
 use super::Options;
 use super::Past;
 
-/// Newest segments of the finest tier that coarser ones are completed from: more than a stretch of a
+/// Newest segments of a tier that the next coarser one is completed from: more than a stretch of a
 /// coarse tier takes. A tier that was not kept before begins with these.
 const COMPLETED_FROM: usize = 16;
 
@@ -142,22 +142,22 @@ impl Found {
         }
     }
 
-    /// An agent that was killed had ticks in hand for the coarser tiers. They are in the finest.
+    /// An agent that was killed had ticks in hand for the coarser tiers. Each is completed from the
+    /// next finer one, which has all that the coarser one lacks (see [`super::store::Store::retain`]).
     fn complete(&mut self, options: &Options) {
-        let Some((finest, coarser)) = self.tiers.split_first_mut() else {
-            return;
-        };
-        let newest = finest.segments.iter().rev().take(COMPLETED_FROM);
-        let mut newest: Vec<&Segment> = newest.collect();
-        newest.reverse();
-        for (index, tier) in coarser.iter_mut().enumerate() {
+        for index in 1..self.tiers.len() {
+            let (finer, coarser) = self.tiers.split_at_mut(index);
+            let (Some(finer), Some(tier)) = (finer.last(), coarser.first_mut()) else {
+                return;
+            };
             let last = tier.segments.back().map(|s| s.span.ordinals.1);
             let from = last.map_or(0, |last| last.saturating_add(1));
-            for segment in newest.iter().filter(|s| s.span.ordinals.1 >= from) {
+            let skipped = finer.segments.len().saturating_sub(COMPLETED_FROM);
+            let newest = finer.segments.iter().skip(skipped);
+            for segment in newest.filter(|s| s.span.ordinals.1 >= from) {
                 let columns = decode(segment);
-                let nature = nature(options, index + 1, columns.nature.boot);
-                let folded = fold(&columns.pieces(from), nature);
-                tier.segments.extend(folded);
+                let nature = nature(options, index, columns.nature.boot);
+                tier.segments.extend(fold(&columns.pieces(from), nature));
             }
         }
     }
