@@ -77,16 +77,12 @@ impl Found {
             Ok(listed) => listed,
             Err(error) => return self.note(directory.path(), &error),
         };
-        let mut sealed_before = None;
         // Sealed ones first: rows that are still there beside them are to be deleted.
         let (sealed, rows): (Vec<Named>, Vec<Named>) = files.into_iter().partition(|f| f.sealed);
         for file in sealed {
             self.next = self.next.max(file.key.saturating_add(1));
             match read_sealed(&file) {
-                Ok(Read::Segment(segment)) => {
-                    sealed_before = sealed_before.max(Some(segment.span.ordinals.1));
-                    kept.segments.push_back(*segment);
-                }
+                Ok(Read::Segment(segment, _)) => kept.segments.push_back(*segment),
                 Ok(Read::Strange) => strange += 1,
                 Ok(Read::Damaged) => self.damaged += 1,
                 Err(error) => self.note(&file.path, &error),
@@ -104,7 +100,10 @@ impl Found {
                 continue;
             }
             match read_rows(&file) {
-                Ok(Read::Segment(segment)) => kept.segments.push_back(*segment),
+                Ok(Read::Segment(segment, damaged)) => {
+                    self.damaged += damaged;
+                    kept.segments.push_back(*segment);
+                }
                 Ok(Read::Strange) => strange += 1,
                 Ok(Read::Damaged) => self.damaged += 1,
                 Err(error) => self.note(&file.path, &error),
@@ -188,7 +187,8 @@ fn fold(pieces: &[Piece], nature: Nature) -> Option<Segment> {
 }
 
 enum Read {
-    Segment(Box<Segment>),
+    /// And how many damaged stretches of bytes were skipped.
+    Segment(Box<Segment>, u64),
     /// Of another version.
     Strange,
     Damaged,
@@ -203,7 +203,7 @@ fn read_sealed(file: &Named) -> io::Result<Read> {
     }
     Ok(match span(&source)? {
         Some(span) if span.ordinals.0 >= file.key && span.ticks > 0 => {
-            Read::Segment(Box::new(Segment {
+            let segment = Segment {
                 // Named by its file, even when its first stretches were damaged.
                 span: Span {
                     ordinals: (file.key, span.ordinals.1),
@@ -213,7 +213,8 @@ fn read_sealed(file: &Named) -> io::Result<Read> {
                 stored: Some(Arc::new(Stored::file(file.path.clone(), size))),
                 closed: true,
                 written: 0,
-            }))
+            };
+            Read::Segment(Box::new(segment), 0)
         }
         _ => Read::Damaged,
     })
@@ -224,7 +225,7 @@ fn read_rows(file: &Named) -> io::Result<Read> {
     if preamble::read(&bytes).is_some_and(|said| said != (preamble::VERSION, preamble::ROWS)) {
         return Ok(Read::Strange);
     }
-    let (found, _) = scan(&bytes, preamble::SIZE.min(bytes.len()));
+    let (found, damaged) = scan(&bytes, preamble::SIZE.min(bytes.len()));
     let mut records = found
         .iter()
         .map(|(_, payload)| Arc::<[u8]>::from(record(payload)));
@@ -249,7 +250,7 @@ fn read_rows(file: &Named) -> io::Result<Read> {
         return Ok(Read::Damaged);
     }
     let written = image.stretches.len();
-    Ok(Read::Segment(Box::new(Segment {
+    let segment = Segment {
         // Named by its file, whatever of it is left.
         span: Span {
             ordinals: (file.key.min(span.ordinals.0), span.ordinals.1),
@@ -259,7 +260,8 @@ fn read_rows(file: &Named) -> io::Result<Read> {
         stored: None,
         closed: true,
         written,
-    })))
+    };
+    Ok(Read::Segment(Box::new(segment), damaged))
 }
 
 /// Decodes a segment from wherever it is; of one that cannot be read nothing.

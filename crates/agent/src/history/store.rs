@@ -172,10 +172,16 @@ impl Store {
             }
         }
         while self.tiers.iter().map(TierStore::bytes).sum::<u64>() > self.size {
-            let largest = self.tiers.iter_mut().max_by_key(|tier| tier.bytes());
-            if !largest.is_some_and(TierStore::drop_oldest) {
+            let tiers = self.tiers.iter_mut().enumerate();
+            let may_go = tiers.filter(|(index, tier)| {
+                let coarser = lasts.get(index + 1).copied();
+                let oldest = tier.segments.front().filter(|s| s.stored.is_some());
+                oldest.is_some_and(|s| coarser.is_none_or(|last| Some(s.span.ordinals.1) <= last))
+            });
+            let Some((_, largest)) = may_go.max_by_key(|(_, tier)| tier.bytes()) else {
                 break;
-            }
+            };
+            largest.drop_oldest();
         }
         for (index, tier) in self.tiers.iter_mut().enumerate() {
             let (mut newer, mut bytes) = (0u64, 0u64);
@@ -225,16 +231,11 @@ impl TierStore {
         Some(first.span.begin)
     }
 
-    /// `false`: there is none that may go.
-    fn drop_oldest(&mut self) -> bool {
-        match self.segments.front() {
-            Some(first) if first.stored.is_some() => {
-                if let Some(stored) = self.segments.pop_front().and_then(|s| s.stored) {
-                    stored.doom();
-                }
-                true
-            }
-            _ => false,
+    /// If it is sealed: what waits for the disk is not too old.
+    fn drop_oldest(&mut self) {
+        let oldest = self.segments.pop_front_if(|s| s.stored.is_some());
+        if let Some(stored) = oldest.and_then(|segment| segment.stored) {
+            stored.doom();
         }
     }
 }

@@ -6,3 +6,5 @@
 mod world;
 
 mod conservation;
+mod damage;
+mod disk;

@@ -14,6 +14,7 @@ use netmon_agent::history::BootId;
 use netmon_agent::history::Gap;
 use netmon_agent::history::History;
 use netmon_agent::history::Moment;
+use netmon_agent::history::OpenError;
 use netmon_agent::history::Options;
 use netmon_agent::history::Past;
 use netmon_agent::history::Query;
@@ -260,8 +261,17 @@ pub fn options(directory: Option<&Path>, boot: u128) -> Options {
     }
 }
 
+/// Another test that starts a program holds our lock until the program runs: once more, then.
 pub fn open(options: &Options) -> (History, Past) {
-    History::open(options).unwrap()
+    let end = Instant::now() + Duration::from_secs(5);
+    loop {
+        match History::open(options) {
+            Err(OpenError::Locked(_)) if Instant::now() < end => {
+                std::thread::sleep(Duration::from_millis(1));
+            }
+            opened => return opened.unwrap(),
+        }
+    }
 }
 
 pub fn steps(history: &History, query: Query) -> Vec<Step> {
