@@ -233,8 +233,10 @@ impl TierStore {
 
     /// If it is sealed: what waits for the disk is not too old.
     fn drop_oldest(&mut self) {
-        let oldest = self.segments.pop_front_if(|s| s.stored.is_some());
-        if let Some(stored) = oldest.and_then(|segment| segment.stored) {
+        if self.segments.front().is_none_or(|s| s.stored.is_none()) {
+            return;
+        }
+        if let Some(stored) = self.segments.pop_front().and_then(|s| s.stored) {
             stored.doom();
         }
     }

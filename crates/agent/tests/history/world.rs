@@ -69,10 +69,13 @@ pub fn facts(pid: u32, exit: Option<Exit>) -> Facts {
         parent_name: "systemd".into(),
         uid: pid % 3,
         name: format!("name{}", pid % 5),
-        exe: (pid % 2 == 0).then(|| format!("/usr/bin/name{}", pid % 5)),
+        exe: pid
+            .is_multiple_of(2)
+            .then(|| format!("/usr/bin/name{}", pid % 5)),
         args: vec![format!("name{}", pid % 5), format!("--id={pid}")],
         args_cut: false,
-        cgroup: (pid % 4 != 0).then(|| format!("/system.slice/unit{}.service", pid % 4).into()),
+        cgroup: (!pid.is_multiple_of(4))
+            .then(|| format!("/system.slice/unit{}.service", pid % 4).into()),
         exit,
     }
 }
