@@ -8,6 +8,8 @@ use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::PoisonError;
 use std::thread::JoinHandle;
+use std::time::Duration;
+use std::time::Instant;
 
 mod answer;
 mod appender;
@@ -171,12 +173,15 @@ pub enum OpenError {
     Thread(#[source] std::io::Error),
 }
 
+/// A disk that hangs does not keep the agent from ending for longer.
+const PATIENCE: Duration = Duration::from_secs(3);
+
 /// The past, open for appending. When it goes, what is left is written.
 #[derive(Debug)]
 pub struct History {
     appender: Mutex<Appender>,
     shared: Arc<Shared>,
-    writer: Option<JoinHandle<()>>,
+    writer: JoinHandle<()>,
     /// Held as long as the history is open.
     _lock: Option<File>,
 }
@@ -213,7 +218,7 @@ impl History {
         let history = History {
             appender: Mutex::new(appender),
             shared,
-            writer: Some(writer),
+            writer,
             _lock: lock,
         };
         Ok((history, found.past))
@@ -256,9 +261,13 @@ impl Drop for History {
     fn drop(&mut self) {
         self.shared.store().closing = true;
         self.shared.bell.notify_one();
-        if let Some(writer) = self.writer.take() {
-            // It has told of its own errors; a panic has told of itself.
-            let _ = writer.join();
+        let end = Instant::now() + PATIENCE;
+        while !self.writer.is_finished() {
+            if Instant::now() > end {
+                tracing::warn!("the disk does not take the history; what is left is lost");
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(1));
         }
     }
 }

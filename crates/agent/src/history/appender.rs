@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::collections::HashSet;
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use netmon_bpf::abi::ProcessId;
@@ -24,6 +25,11 @@ use crate::frame::Row;
 /// A segment with more bytes of stretches than this is full.
 const SEGMENT_BYTES: usize = 1 << 20;
 
+/// So many ticks after its end the totals of a process are known still.
+const REMEMBERED: u64 = 4;
+/// And of so many processes at most.
+const MOST_ENDED: usize = 4096;
+
 /// What a tick adds to a tier.
 #[derive(Debug)]
 pub enum Addition {
@@ -38,6 +44,8 @@ pub enum Addition {
 pub struct Appender {
     next: u64,
     live: HashMap<ProcessId, Known>,
+    /// Ended lately, and when: last bytes may follow the end of a process by a tick.
+    ended: VecDeque<(u64, ProcessId)>,
     /// `live` is from an earlier agent: what the first tick does not have is gone.
     inherited: bool,
     tiers: Vec<Growing>,
@@ -83,6 +91,7 @@ impl Appender {
         Appender {
             next,
             live: live.collect(),
+            ended: VecDeque::new(),
             inherited: true,
             tiers: tiers.collect(),
         }
@@ -92,13 +101,20 @@ impl Appender {
     pub fn append(&mut self, frame: &Frame, moment: Moment) -> Vec<(usize, Addition)> {
         let piece = self.piece(frame, moment);
         let mut additions = Vec::new();
+        // Where a stretch of a coarse tier ends, those of all finer ones end: one can go on for the
+        // other anywhere.
+        let ends = self
+            .tiers
+            .iter()
+            .rposition(|tier| !tier.fold.takes(&piece.head));
         for (index, tier) in self.tiers.iter_mut().enumerate() {
-            if !tier.nature.folded || !tier.fold.takes(&piece.head) {
+            if ends.is_some_and(|coarsest| index <= coarsest) {
                 tier.close(index, &mut additions);
             }
             if tier.fold.is_empty() && tier.is_full() {
                 // Totals before the first tick of it.
-                additions.push((index, Addition::Open(tier.open(self.live.values()))));
+                let live = self.live.values().filter(|k| k.facts.exit.is_none());
+                additions.push((index, Addition::Open(tier.open(live))));
             }
             if tier.nature.folded {
                 tier.fold.push(&piece);
@@ -147,12 +163,26 @@ impl Appender {
             let here: HashSet<ProcessId> = piece.rows.iter().map(|r| r.known.facts.id).collect();
             self.live.retain(|id, _| here.contains(id));
         }
+        let now = piece.head.first;
         for row in piece.rows {
             let id = row.known.facts.id;
-            match row.known.facts.exit {
-                Some(_) => self.live.remove(&id),
-                None => self.live.insert(id, row.known),
-            };
+            if row.known.facts.exit.is_some() {
+                self.ended.push_back((now, id));
+            }
+            self.live.insert(id, row.known);
+        }
+        while let Some((when, id)) = self.ended.front() {
+            if self.ended.len() <= MOST_ENDED && *when + REMEMBERED > now {
+                break;
+            }
+            if self
+                .live
+                .get(id)
+                .is_some_and(|known| known.facts.exit.is_some())
+            {
+                self.live.remove(id);
+            }
+            self.ended.pop_front();
         }
     }
 }

@@ -285,3 +285,126 @@ impl Decoder {
         self.columns
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::history::sealed::seal;
+    use crate::history::sealed::Sealed;
+    use crate::history::source::Source;
+    use crate::history::Sum;
+    use crate::ledger::tests::facts;
+    use proptest::prelude::*;
+
+    fn known(pid: u32, bytes: u64) -> Known {
+        let (rx, tx) = (bytes, bytes / 2);
+        Known {
+            facts: Arc::new(facts(pid, pid.is_multiple_of(3).then_some(9))),
+            totals: vec![Sum { kind: 1, rx, tx }],
+            peaks: Default::default(),
+            peaks_with_loopback: Default::default(),
+        }
+    }
+
+    /// Forty processes, so that there are two parts; each tick has every second of them.
+    fn image(ticks: u64) -> Image {
+        let nature = Nature {
+            boot: BootId(7),
+            step: 1,
+            folded: ticks % 2 == 1,
+        };
+        let live: Vec<Known> = (1..20).map(|pid| known(pid, 1)).collect();
+        let (mut encoder, mut image) = Encoder::new(nature, live.iter());
+        for tick in 1..=ticks {
+            let head = Head {
+                first: tick,
+                last: tick,
+                ticks: 1,
+                end: tick * 10,
+                wall: tick * 10 + 5,
+                ..Head::default()
+            };
+            let rows = (1..41).filter(|pid| u64::from(*pid) % 2 == tick % 2);
+            let rows = rows.map(|pid| PieceRow {
+                known: known(pid, tick * 100),
+                told: pid % 5 == 0,
+                sums: vec![Sum {
+                    kind: 1,
+                    rx: tick << (pid % 60),
+                    tx: 3,
+                }],
+                extra: nature.folded.then(Extra::default),
+            });
+            let rows = rows.collect();
+            image.push(encoder.stretch(&Piece { head, rows }));
+        }
+        image
+    }
+
+    #[test]
+    fn sealed_it_is_the_same() {
+        for ticks in [1, 2, 29, 30] {
+            let columns = image(ticks).columns();
+            assert_eq!(columns.damaged, 0);
+            let sealed = Sealed::open(Source::Memory(seal(&columns).into())).unwrap();
+            let again = sealed.columns();
+            assert_eq!(again.heads, columns.heads);
+            assert_eq!(again.processes, columns.processes);
+            assert_eq!((again.nature, again.damaged), (columns.nature, 0));
+            let pieces = columns.pieces(0);
+            assert_eq!(pieces.len() as u64, ticks);
+            assert!(pieces.iter().all(|piece| piece.rows.len() == 20));
+        }
+    }
+
+    #[test]
+    fn a_lost_record_costs_its_rows_only() {
+        let whole = image(20);
+        let truth = whole.columns().pieces(0);
+        for lost in 0..20 {
+            let mut broken = whole.clone();
+            broken.stretches.remove(lost);
+            let pieces = broken.columns().pieces(0);
+            for piece in &pieces {
+                let sums = |piece: &Piece| -> Vec<_> {
+                    let mut sums: Vec<_> = piece
+                        .rows
+                        .iter()
+                        // What the lost record told is told by the next.
+                        .filter(|row| !row.sums.is_empty())
+                        .map(|row| (row.known.facts.id, row.sums.clone()))
+                        .collect();
+                    sums.sort_by_key(|(id, _)| *id);
+                    sums
+                };
+                let same = truth.iter().find(|t| t.head == piece.head).unwrap();
+                assert_eq!(sums(piece), sums(same));
+            }
+            assert_eq!(pieces.len(), 19);
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(512))]
+
+        #[test]
+        fn any_bytes_are_decoded_or_refused(
+            mut bytes: Vec<u8>,
+            kind in 0..2u8,
+            at: usize,
+            value: u8,
+        ) {
+            // Nothing of it has a checksum to hide behind.
+            let good = image(3);
+            let opening = payload(&good.opening).unwrap();
+            let mut stretch = payload(&good.stretches[at % 3]).unwrap().to_vec();
+            let place = at % stretch.len();
+            stretch[place] = value;
+            bytes.insert(0, kind);
+            let columns = decode([opening, &bytes, &stretch].into_iter(), 0);
+            let sealed = Sealed::open(Source::Memory(seal(&columns).into())).unwrap();
+            let _ = sealed.columns().pieces(0);
+            let _ = sealed.list();
+        }
+    }
+}

@@ -229,3 +229,26 @@ pub fn read_list(content: &[u8], end: &Head) -> Read<Vec<Listed>> {
     }
     Ok(list)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(2000))]
+
+        #[test]
+        fn any_bytes_are_unpacked_or_refused(bytes: Vec<u8>, stretches in 0..5usize, folded: bool) {
+            let heads = vec![Head::default(); stretches];
+            let _ = unpack(&bytes);
+            let _ = read_heads(&bytes);
+            let _ = read_versions(&bytes);
+            let _ = read_list(&bytes, &Head::default());
+            let _ = read_cells(&bytes, &heads, folded);
+            let packed = pack(7, 3, &bytes);
+            let payload = crate::history::record::payload(&packed).unwrap();
+            prop_assert_eq!(unpack(payload), Ok((7, 3, bytes)));
+        }
+    }
+}

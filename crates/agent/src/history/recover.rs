@@ -32,8 +32,9 @@ use super::LastTick;
 use super::Options;
 use super::Past;
 
-/// Newest segments of the finest tier that coarser ones are completed from.
-const COMPLETED_FROM: usize = 2;
+/// Newest segments of a tier that the next coarser one is completed from: more than a stretch of a
+/// coarse tier takes. A tier that was not kept before begins with these.
+const COMPLETED_FROM: usize = 16;
 
 /// What was found.
 #[derive(Debug, Default)]
@@ -79,16 +80,12 @@ impl Found {
             Ok(listed) => listed,
             Err(error) => return self.note(directory.path(), &error),
         };
-        let mut sealed_before = None;
         // Sealed ones first: rows that are still there beside them are to be deleted.
         let (sealed, rows): (Vec<Named>, Vec<Named>) = files.into_iter().partition(|f| f.sealed);
         for file in sealed {
             self.next = self.next.max(file.key.saturating_add(1));
             match read_sealed(&file) {
-                Ok(Read::Segment(segment)) => {
-                    sealed_before = sealed_before.max(Some(segment.span.ordinals.1));
-                    kept.segments.push_back(*segment);
-                }
+                Ok(Read::Segment(segment, _)) => kept.segments.push_back(*segment),
                 Ok(Read::Strange) => strange += 1,
                 Ok(Read::Damaged) => self.damaged += 1,
                 Err(error) => self.note(&file.path, &error),
@@ -106,7 +103,10 @@ impl Found {
                 continue;
             }
             match read_rows(&file) {
-                Ok(Read::Segment(segment)) => kept.segments.push_back(*segment),
+                Ok(Read::Segment(segment, damaged)) => {
+                    self.damaged += damaged;
+                    kept.segments.push_back(*segment);
+                }
                 Ok(Read::Strange) => strange += 1,
                 Ok(Read::Damaged) => self.damaged += 1,
                 Err(error) => self.note(&file.path, &error),
@@ -166,22 +166,22 @@ impl Found {
             .find(|s| s.span.ordinals.1 < ordinal)
     }
 
-    /// An agent that was killed had ticks in hand for the coarser tiers. They are in the finest.
+    /// An agent that was killed had ticks in hand for the coarser tiers. Each is completed from the
+    /// next finer one, which has all that the coarser one lacks (see [`super::store::Store::retain`]).
     fn complete(&mut self, options: &Options) {
-        let Some((finest, coarser)) = self.tiers.split_first_mut() else {
-            return;
-        };
-        let newest = finest.segments.iter().rev().take(COMPLETED_FROM);
-        let mut newest: Vec<&Segment> = newest.collect();
-        newest.reverse();
-        for (index, tier) in coarser.iter_mut().enumerate() {
+        for index in 1..self.tiers.len() {
+            let (finer, coarser) = self.tiers.split_at_mut(index);
+            let (Some(finer), Some(tier)) = (finer.last(), coarser.first_mut()) else {
+                return;
+            };
             let last = tier.segments.back().map(|s| s.span.ordinals.1);
             let from = last.map_or(0, |last| last.saturating_add(1));
-            for segment in newest.iter().filter(|s| s.span.ordinals.1 >= from) {
+            let skipped = finer.segments.len().saturating_sub(COMPLETED_FROM);
+            let newest = finer.segments.iter().skip(skipped);
+            for segment in newest.filter(|s| s.span.ordinals.1 >= from) {
                 let columns = decode(segment);
-                let nature = nature(options, index + 1, columns.nature.boot);
-                let folded = fold(&columns.pieces(from), nature);
-                tier.segments.extend(folded);
+                let nature = nature(options, index, columns.nature.boot);
+                tier.segments.extend(fold(&columns.pieces(from), nature));
             }
         }
     }
@@ -212,7 +212,8 @@ fn fold(pieces: &[Piece], nature: Nature) -> Option<Segment> {
 }
 
 enum Read {
-    Segment(Box<Segment>),
+    /// And how many damaged stretches of bytes were skipped.
+    Segment(Box<Segment>, u64),
     /// Of another version.
     Strange,
     Damaged,
@@ -227,7 +228,7 @@ fn read_sealed(file: &Named) -> io::Result<Read> {
     }
     Ok(match span(&source)? {
         Some(span) if span.ordinals.0 >= file.key && span.ticks > 0 => {
-            Read::Segment(Box::new(Segment {
+            let segment = Segment {
                 // Named by its file, even when its first stretches were damaged.
                 span: Span {
                     ordinals: (file.key, span.ordinals.1),
@@ -237,7 +238,8 @@ fn read_sealed(file: &Named) -> io::Result<Read> {
                 stored: Some(Arc::new(Stored::file(file.path.clone(), size))),
                 closed: true,
                 written: 0,
-            }))
+            };
+            Read::Segment(Box::new(segment), 0)
         }
         _ => Read::Damaged,
     })
@@ -248,7 +250,7 @@ fn read_rows(file: &Named) -> io::Result<Read> {
     if preamble::read(&bytes).is_some_and(|said| said != (preamble::VERSION, preamble::ROWS)) {
         return Ok(Read::Strange);
     }
-    let (found, _) = scan(&bytes, preamble::SIZE.min(bytes.len()));
+    let (found, damaged) = scan(&bytes, preamble::SIZE.min(bytes.len()));
     let mut records = found
         .iter()
         .map(|(_, payload)| Arc::<[u8]>::from(record(payload)));
@@ -273,7 +275,7 @@ fn read_rows(file: &Named) -> io::Result<Read> {
         return Ok(Read::Damaged);
     }
     let written = image.stretches.len();
-    Ok(Read::Segment(Box::new(Segment {
+    let segment = Segment {
         // Named by its file, whatever of it is left.
         span: Span {
             ordinals: (file.key.min(span.ordinals.0), span.ordinals.1),
@@ -283,7 +285,8 @@ fn read_rows(file: &Named) -> io::Result<Read> {
         stored: None,
         closed: true,
         written,
-    })))
+    };
+    Ok(Read::Segment(Box::new(segment), damaged))
 }
 
 /// Decodes a segment from wherever it is; of one that cannot be read nothing.

@@ -151,25 +151,37 @@ impl Store {
 
     /// Drops what is too old, too much, or need not be in memory any more.
     pub fn retain(&mut self) {
-        for tier in &mut self.tiers {
+        let lasts: Vec<Option<u64>> = self.tiers.iter().map(TierStore::last).collect();
+        for (index, tier) in self.tiers.iter_mut().enumerate() {
+            // What a coarser tier has still in hand stays.
+            let coarser = lasts.get(index + 1).copied();
+            let told = |s: &Segment| coarser.is_none_or(|last| Some(s.span.ordinals.1) <= last);
             let mut later = 0u64;
-            let mut keep = tier.segments.len();
+            let mut old = tier.segments.len();
             for segment in tier.segments.iter().rev() {
                 if later >= tier.span {
                     break;
                 }
                 later = later.saturating_add(segment.span.recorded);
-                keep -= 1;
+                old -= 1;
             }
-            for _ in 0..keep {
-                tier.drop_oldest();
+            for _ in 0..old {
+                if tier.segments.front().is_some_and(told) {
+                    tier.drop_oldest();
+                }
             }
         }
         while self.tiers.iter().map(TierStore::bytes).sum::<u64>() > self.size {
-            let largest = self.tiers.iter_mut().max_by_key(|tier| tier.bytes());
-            if !largest.is_some_and(TierStore::drop_oldest) {
+            let tiers = self.tiers.iter_mut().enumerate();
+            let may_go = tiers.filter(|(index, tier)| {
+                let coarser = lasts.get(index + 1).copied();
+                let oldest = tier.segments.front().filter(|s| s.stored.is_some());
+                oldest.is_some_and(|s| coarser.is_none_or(|last| Some(s.span.ordinals.1) <= last))
+            });
+            let Some((_, largest)) = may_go.max_by_key(|(_, tier)| tier.bytes()) else {
                 break;
-            }
+            };
+            largest.drop_oldest();
         }
         for (index, tier) in self.tiers.iter_mut().enumerate() {
             let (mut newer, mut bytes) = (0u64, 0u64);
@@ -203,6 +215,12 @@ impl TierStore {
         self.segments.iter().map(Segment::bytes).sum()
     }
 
+    /// The last ordinal that is in it.
+    fn last(&self) -> Option<u64> {
+        let newest = self.segments.iter().rev().find(|s| s.span.ticks > 0)?;
+        Some(newest.span.ordinals.1)
+    }
+
     fn unsaved(&self) -> u64 {
         let waiting = self.segments.iter().filter(|s| s.stored.is_none());
         waiting.map(Segment::bytes).sum()
@@ -214,16 +232,13 @@ impl TierStore {
         Some(first.span.begin)
     }
 
-    /// `false`: there is none that may go.
-    fn drop_oldest(&mut self) -> bool {
-        match self.segments.front() {
-            Some(first) if first.stored.is_some() => {
-                if let Some(stored) = self.segments.pop_front().and_then(|s| s.stored) {
-                    stored.doom();
-                }
-                true
-            }
-            _ => false,
+    /// If it is sealed: what waits for the disk is not too old.
+    fn drop_oldest(&mut self) {
+        if self.segments.front().is_none_or(|s| s.stored.is_none()) {
+            return;
+        }
+        if let Some(stored) = self.segments.pop_front().and_then(|s| s.stored) {
+            stored.doom();
         }
     }
 }
