@@ -177,7 +177,7 @@ fn answer(
     let send = |part| parts.blocking_send(Ok(part)).ok();
     let answer = past.answer(query);
     send(wire::history::header(&answer.header))?;
-    let mut described = 0;
+    let mut described = wire::history::Described::new();
     for step in answer {
         for part in wire::history::parts(&step, &mut described) {
             send(part)?;

@@ -1,5 +1,7 @@
 //! Questions about the past from the wire, answers to it.
 
+use std::collections::hash_map::Entry;
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use netmon_api::v1;
@@ -132,8 +134,11 @@ pub fn header(header: &Header) -> v1::QueryHistoryResponse {
     ))
 }
 
-/// The parts of one step. `described`: how many processes the client has been told of.
-pub fn parts(step: &Step, described: &mut u32) -> Vec<v1::QueryHistoryResponse> {
+/// The processes that a client has been told of: their numbers in the answer, and in the parts.
+pub type Described = HashMap<u32, u32>;
+
+/// The parts of one step.
+pub fn parts(step: &Step, described: &mut Described) -> Vec<v1::QueryHistoryResponse> {
     let mut parts = Vec::new();
     let mut rows = step.rows.chunks(PART).peekable();
     loop {
@@ -145,7 +150,7 @@ pub fn parts(step: &Step, described: &mut u32) -> Vec<v1::QueryHistoryResponse> 
                 .iter()
                 .filter_map(|row| news(row, described))
                 .collect(),
-            rows: chunk.iter().map(row).collect(),
+            rows: chunk.iter().map(|one| row(one, described)).collect(),
             step_ends,
             last: false,
         };
@@ -185,22 +190,23 @@ fn about(step: &Step) -> v1::HistoryStep {
     }
 }
 
-/// Processes are numbered in the order in which the answer first names them.
-fn news(row: &AnswerRow, described: &mut u32) -> Option<v1::Process> {
+/// A process that the client has not been told of; it counts them as they come.
+fn news(row: &AnswerRow, described: &mut Described) -> Option<v1::Process> {
     let Subject::Process(number, about) = &row.subject else {
         return None;
     };
-    if *number < *described {
-        return None;
+    let next = described.len() as u32;
+    if let Entry::Vacant(unknown) = described.entry(*number) {
+        unknown.insert(next);
+        let (boot, wall) = about.anchor;
+        return Some(process(&about.facts, &Anchor::of(boot, wall)));
     }
-    *described = number + 1;
-    let (boot, wall) = about.anchor;
-    Some(process(&about.facts, &Anchor::of(boot, wall)))
+    None
 }
 
-fn row(row: &AnswerRow) -> v1::HistoryRow {
+fn row(row: &AnswerRow, described: &Described) -> v1::HistoryRow {
     let (process, group) = match &row.subject {
-        Subject::Process(number, _) => (Some(*number), String::new()),
+        Subject::Process(number, _) => (described.get(number).copied(), String::new()),
         Subject::Group(name) => (None, name.as_ref().to_owned()),
     };
     let idle = row.totals.iter().filter(|total| {

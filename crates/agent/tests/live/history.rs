@@ -102,9 +102,8 @@ fn a_directory_that_cannot_be_used_costs_the_disk_and_nothing_else() {
         return;
     }
     let mut stage = Stage::empty("nodisk");
-    let file = stage.directory.path().join("file");
-    std::fs::write(&file, "in the way").unwrap();
-    stage.start(&["--state-dir", file.to_str().unwrap()]);
+    std::fs::write(stage.directory.path().join("state"), "in the way").unwrap();
+    stage.start(&[]);
     let pid = send(&mut stage, 5_000, 1);
     std::thread::sleep(Duration::from_secs(3));
     let found = sent(&query(&stage, &[]));

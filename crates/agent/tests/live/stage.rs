@@ -117,6 +117,8 @@ impl Stage {
             if std::os::unix::net::UnixStream::connect(self.socket()).is_ok() {
                 return begin.elapsed();
             }
+            let ended = self.agent.as_mut().unwrap().try_wait().unwrap();
+            assert!(ended.is_none(), "the agent has ended: {}", self.log());
             std::thread::sleep(Duration::from_millis(1));
         }
         panic!("the agent does not serve: {}", self.log());
