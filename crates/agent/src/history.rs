@@ -207,7 +207,6 @@ impl History {
         let appender = Appender::new(options, found.next, &found.past.processes);
         let mut store = Store::new(options, found.tiers);
         store.damaged = found.damaged;
-        store.acknowledged = found.past.last.map(|last| last.seq);
         let shared = Arc::new(Shared::new(store));
         let root = root.unwrap_or_default();
         let writer = Writer::new(Arc::clone(&shared), root, directories, options.sync);
@@ -232,7 +231,7 @@ impl History {
         self.shared.bell.notify_one();
     }
 
-    /// Number of the last tick that survives the end of this process: it was handed to the kernel
+    /// Number of the last tick of this agent that survives the end of this process: it was handed to the kernel
     /// to write, or was given up (see [`Status::ticks_lost`]). In memory only: the last one.
     pub fn acknowledged(&self) -> Option<u64> {
         self.shared.store().acknowledged

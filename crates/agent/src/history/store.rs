@@ -9,6 +9,7 @@ use std::sync::PoisonError;
 
 use super::appender::Addition;
 use super::segment::Segment;
+use super::segment::Stored;
 use super::Options;
 use super::TierStatus;
 
@@ -149,8 +150,10 @@ impl Store {
         self.acknowledged = Some(seq);
     }
 
-    /// Drops what is too old, too much, or need not be in memory any more.
-    pub fn retain(&mut self) {
+    /// Drops what is too old, too much, or need not be in memory any more. Files go with what is
+    /// returned: not while the store is held.
+    pub fn retain(&mut self) -> Vec<Arc<Stored>> {
+        let mut dropped = Vec::new();
         let lasts: Vec<Option<u64>> = self.tiers.iter().map(TierStore::last).collect();
         for (index, tier) in self.tiers.iter_mut().enumerate() {
             // What a coarser tier has still in hand stays.
@@ -167,7 +170,7 @@ impl Store {
             }
             for _ in 0..old {
                 if tier.segments.front().is_some_and(told) {
-                    tier.drop_oldest();
+                    dropped.extend(tier.drop_oldest());
                 }
             }
         }
@@ -181,7 +184,7 @@ impl Store {
             let Some((_, largest)) = may_go.max_by_key(|(_, tier)| tier.bytes()) else {
                 break;
             };
-            largest.drop_oldest();
+            dropped.extend(largest.drop_oldest());
         }
         for (index, tier) in self.tiers.iter_mut().enumerate() {
             let (mut newer, mut bytes) = (0u64, 0u64);
@@ -195,6 +198,7 @@ impl Store {
                 }
             }
         }
+        dropped
     }
 
     /// How the tiers are doing.
@@ -233,12 +237,8 @@ impl TierStore {
     }
 
     /// If it is sealed: what waits for the disk is not too old.
-    fn drop_oldest(&mut self) {
-        if self.segments.front().is_none_or(|s| s.stored.is_none()) {
-            return;
-        }
-        if let Some(stored) = self.segments.pop_front().and_then(|s| s.stored) {
-            stored.doom();
-        }
+    fn drop_oldest(&mut self) -> Option<Arc<Stored>> {
+        self.segments.front()?.stored.as_ref()?.doom();
+        self.segments.pop_front()?.stored
     }
 }

@@ -123,7 +123,8 @@ impl Writer {
 
     fn work(&mut self, closing: bool) -> io::Result<()> {
         // First: on a full disk it makes room.
-        self.shared.store().retain();
+        let dropped = self.shared.store().retain();
+        drop(dropped);
         for work in self.todo() {
             if !self.directories.is_empty() && work.written < work.image.stretches.len() {
                 self.write(&work)?;

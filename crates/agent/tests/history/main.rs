@@ -5,6 +5,7 @@
 
 mod world;
 
+mod asking;
 mod conservation;
 mod damage;
 mod disk;
