@@ -73,7 +73,8 @@ pub struct Query {
     pub from_seq: Option<u64>,
     /// Last tick by its number.
     pub to_seq: Option<u64>,
-    /// Length of a step, ns; steps end at multiples of it. 0: one step for all.
+    /// Length of a step, ns; steps end at multiples of it. With the length of what is kept, each
+    /// kept stretch is a step. 0: one step for all.
     pub step: u64,
     /// What rows are about.
     pub group: Grouping,

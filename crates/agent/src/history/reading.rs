@@ -40,6 +40,9 @@ pub struct Reading {
     spreads: Spreads,
 }
 
+/// Marks the key of a step that is one kept stretch.
+const OWN: u64 = 1 << 63;
+
 /// One go: the stretches of it, by step.
 struct Go<'a> {
     query: &'a Query,
@@ -99,10 +102,11 @@ impl Reading {
                 continue;
             }
             let inside = is_inside(query, head);
-            let key = if query.step == 0 {
-                0
-            } else {
-                head.wall.div_ceil(query.step)
+            let key = match query.step {
+                0 => 0,
+                // However long it was by the wall clock: two ticks are never told as one.
+                step if step == part.step => OWN | head.last,
+                step => head.wall.div_ceil(step),
             };
             if inside && keys.last() != Some(&key) {
                 if keys.len() >= most_steps {
