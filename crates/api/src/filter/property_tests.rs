@@ -37,7 +37,7 @@ fn pieces() -> impl Strategy<Value = String> {
 
 fn word() -> impl Strategy<Value = String> {
     prop_oneof![
-        "[a-z]{1,6}",
+        "[a-z]{1,6}".prop_filter("or is no word", |word| word != "or"),
         "\"[^\"\\\\\\p{C}]{1,6}\"",
         "\"(\\\\\\\\|\\\\\"|[ a:>(),/!])+\"",
         "/[a-z.\\\\]{0,3}[a-z]/",
