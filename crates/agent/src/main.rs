@@ -9,6 +9,10 @@ mod clock;
 
 mod process;
 
+// Nothing asks it yet.
+#[allow(dead_code)]
+mod names;
+
 mod rate;
 
 mod frame;

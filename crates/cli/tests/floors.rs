@@ -35,6 +35,7 @@ const HOUSES: [(&str, &[&str]); 3] = [
             "config",
             "clock",
             "process",
+            "names",
             "rate",
             "frame",
             "roster",
