@@ -99,8 +99,7 @@ impl Drop for Over<'_> {
 impl Meeting {
     /// Returns on one CPU while all others wait, until the meeting is over.
     fn gather<'s>(&'s self, scope: &'s Scope<'s, '_>) -> io::Result<Place> {
-        let cpus = cpus(&fs::read_to_string(ONLINE)?)
-            .ok_or_else(|| io::Error::other("the list of online CPUs cannot be read"))?;
+        let cpus = online()?;
         // SAFETY: no preconditions.
         let here = usize::try_from(unsafe { libc::sched_getcpu() }).unwrap_or(0);
         let others: Vec<usize> = cpus.into_iter().filter(|cpu| *cpu != here).collect();
@@ -204,7 +203,7 @@ impl Place {
         }
     }
 
-    /// On this CPU.
+    /// On this CPU from now on: returns when it runs there.
     fn only(&self, cpu: usize) -> io::Result<()> {
         if cpu >= libc::CPU_SETSIZE as usize {
             return Err(io::Error::from(io::ErrorKind::Unsupported));
@@ -234,6 +233,11 @@ impl Drop for Place {
             libc::sched_setaffinity(0, size_of::<libc::cpu_set_t>(), &self.cpus);
         }
     }
+}
+
+fn online() -> io::Result<Vec<usize>> {
+    let list = cpus(&fs::read_to_string(ONLINE)?);
+    list.ok_or_else(|| io::Error::other("the list of online CPUs cannot be read"))
 }
 
 /// Numbers in a list as the kernel prints it: `0-3,8`.
@@ -273,12 +277,29 @@ fn sleep_until(time: u64) {
     unsafe { libc::clock_nanosleep(libc::CLOCK_MONOTONIC, absolute, &time, std::ptr::null_mut()) };
 }
 
-/// Returns when every program that runs now has ended: the kernel waits for them after a write to a
-/// map of maps, for callers that have just changed what programs see.
+/// Returns when every program that runs now has ended. Programs that run with preemption off have
+/// when a thread of ours had its turn on their CPU. For others (`preemptible`) only the kernel
+/// knows, and on a machine that is overloaded it may take its time: seconds were seen.
 ///
 /// # Errors
-/// When the kernel refuses the maps it takes.
-pub(crate) fn let_programs_end() -> Result<()> {
+/// When the kernel refuses what it takes.
+pub(crate) fn let_programs_end(preemptible: bool) -> Result<()> {
+    if preemptible || visit_cpus().is_err() {
+        return let_readers_end();
+    }
+    Ok(())
+}
+
+/// Has run on every CPU.
+fn visit_cpus() -> io::Result<()> {
+    let cpus = online()?;
+    let place = Place::first()?;
+    cpus.into_iter().try_for_each(|cpu| place.only(cpu))
+}
+
+/// The kernel waits for all programs after a write to a map of maps, for callers that have just
+/// changed what programs see.
+fn let_readers_end() -> Result<()> {
     let failed = |e: libbpf_rs::Error| Error::kernel("wait for running programs", errno(&e));
     let mut options = libbpf_sys::bpf_map_create_opts {
         sz: size_of::<libbpf_sys::bpf_map_create_opts>() as libbpf_sys::size_t,
@@ -307,6 +328,17 @@ mod tests {
         for wrong in ["", "x", "0-", "0-99999999"] {
             assert_eq!(cpus(wrong), None, "{wrong}");
         }
+    }
+
+    #[test]
+    fn both_ways_to_wait_for_programs_end() {
+        // SAFETY: no preconditions.
+        if unsafe { libc::geteuid() } != 0 {
+            eprintln!("SKIPPED: making maps needs root");
+            return;
+        }
+        visit_cpus().unwrap();
+        let_readers_end().unwrap();
     }
 
     #[test]

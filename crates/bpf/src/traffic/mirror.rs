@@ -24,15 +24,26 @@ pub(super) struct Mirror<'a> {
     old: &'a MapHandle,
     new: &'a MapHandle,
     bridge: Bridge,
+    /// See [`let_programs_end`].
+    preemptible: bool,
 }
 
 /// Key of the old map, key of the new one.
 type Keys = (Vec<u8>, Vec<u8>);
 
 impl<'a> Mirror<'a> {
-    pub(super) fn of(name: &str, old: &'a MapHandle, new: &'a MapHandle) -> Result<Mirror<'a>> {
-        let bridge = Bridge::between(name, old, new)?;
-        Ok(Mirror { old, new, bridge })
+    pub(super) fn of(
+        name: &str,
+        old: &'a MapHandle,
+        new: &'a MapHandle,
+        preemptible: bool,
+    ) -> Result<Mirror<'a>> {
+        Ok(Mirror {
+            old,
+            new,
+            bridge: Bridge::between(name, old, new)?,
+            preemptible,
+        })
     }
 
     /// All entries, while no program writes the new map.
@@ -69,7 +80,7 @@ impl<'a> Mirror<'a> {
             }
             tracing::debug!(round, entries = unsure.len(), "not in step yet");
             open = unsure;
-            let_programs_end()?;
+            let_programs_end(self.preemptible)?;
         }
         Ok(false)
     }

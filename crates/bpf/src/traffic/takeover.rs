@@ -39,10 +39,12 @@ use crate::object;
 use crate::object::Constants;
 use crate::object::Limits;
 use crate::pins;
+use crate::pins::links;
 use crate::pins::store;
 use crate::pins::Maps;
 use crate::pins::PinDirectory;
 use crate::pins::ONLY;
+use crate::plan;
 use crate::standstill::at_standstill;
 use crate::standstill::let_programs_end;
 use crate::support::Support;
@@ -74,7 +76,7 @@ pub(super) fn take_over(pins: &PinDirectory, options: &Options) -> Result<()> {
             return Err(Error::Layout { directory, found });
         }
         // A program that saw the old schema may still be running.
-        let_programs_end()?;
+        let_programs_end(preemptible(&older)?)?;
         carry(&older, &Maps::open(&pins.prepared())?)?;
         pins.publish(&pins.prepared())?;
         tracing::info!(
@@ -117,10 +119,11 @@ fn follow(
     let control = older.directory.join("control");
     object::make_maps(&support, limits, Some(&control), &directory)?;
     let maps = Maps::open(&directory)?;
+    let slow = preemptible(older)?;
     let [processes, sockets, peers] = [
-        Mirror::of("processes", &older.processes, &maps.processes)?,
-        Mirror::of("sockets", &older.sockets, &maps.sockets)?,
-        Mirror::of("peers", &older.peers, &maps.peers)?,
+        Mirror::of("processes", &older.processes, &maps.processes, slow)?,
+        Mirror::of("sockets", &older.sockets, &maps.sockets, slow)?,
+        Mirror::of("peers", &older.peers, &maps.peers, slow)?,
     ];
     // First, because where this is set a socket without an entry is counted by call results.
     overflow(older, &maps)?;
@@ -133,7 +136,7 @@ fn follow(
         ..Constants::of(&plan, generation)
     };
     let left_out = attach_all(&plan, constants, &support, &directory)?;
-    let_programs_end()?;
+    let_programs_end(slow)?;
     for (what, mirror) in [("processes", &processes), ("sockets", &sockets)] {
         if !mirror.follow()? {
             return Err(Error::Takeover {
@@ -163,6 +166,12 @@ fn follow(
         build: object::build(),
         ..schema
     })
+}
+
+/// Both layouts count with the same set, so the old programs stand for both.
+fn preemptible(older: &Older) -> Result<bool> {
+    let links = links(&older.directory)?;
+    Ok(links.iter().any(|(_, program)| plan::preemptible(program)))
 }
 
 fn overflow(older: &Older, maps: &Maps) -> Result<()> {
