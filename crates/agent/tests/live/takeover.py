@@ -73,6 +73,25 @@ def flood(cpu):
     moved["tx"] = sent
 
 
+def sparse():
+    """Connections that are read seldom: most are not between the first look at them and the last."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    pairs = []
+    for _ in range(300):
+        writer = socket.create_connection(listener.getsockname())
+        pairs.append((writer, listener.accept()[0]))
+    threading.Thread(target=lambda: (sys.stdin.readline(), stopping.set())).start()
+    say(ready=True)
+    rounds = 2
+    while not stopping.is_set() or rounds:
+        # Whatever was missed shows at the next reading of the same connection.
+        rounds -= stopping.is_set()
+        for writer, reader in pairs:
+            add("tx", writer.send(b"x" * 100))
+            add("rx", len(reader.recv(100, socket.MSG_WAITALL)))
+            stopping.wait(0.002)
+
+
 def idle():
     """Reads a part before the takeover and the rest after it."""
     listener = socket.create_server(("127.0.0.1", 0))

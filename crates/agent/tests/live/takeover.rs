@@ -74,9 +74,59 @@ fn totals(row: &Value) -> (u64, u64) {
     (number("rx_bytes_total"), number("tx_bytes_total"))
 }
 
-/// The old agent ends by `signal`; agents of the next layout are killed after each of `delays`
-/// before one may live.
-fn take_over(name: &str, signal: &str, delays: &[u64]) {
+/// How an agent of the next layout is cut short.
+enum Cut {
+    /// Milliseconds after it was started.
+    After(u64),
+    /// At the n-th of these system calls, when `left` is in the pin directory.
+    At {
+        call: &'static str,
+        nth: u32,
+        left: &'static [&'static str],
+    },
+}
+
+impl Cut {
+    fn make(&self, stage: &Stage) {
+        let agent = stage.agent_command();
+        match self {
+            Cut::After(delay) => {
+                let mut agent = stage.agent_command().stderr(Stdio::null()).spawn().unwrap();
+                std::thread::sleep(Duration::from_millis(*delay));
+                agent.kill().unwrap();
+                agent.wait().unwrap();
+            }
+            Cut::At { call, nth, left } => {
+                let status = Command::new("strace")
+                    .args(["-f", "-o", "/dev/null", "-e"])
+                    .arg(format!("trace={call}"))
+                    .arg("-e")
+                    .arg(format!("inject={call}:signal=KILL:when={nth}"))
+                    .arg(agent.get_program())
+                    .args(agent.get_args())
+                    .stderr(Stdio::null())
+                    .status()
+                    .unwrap();
+                assert!(!status.success());
+                assert_eq!(layouts(stage), *left, "cut at {call}");
+            }
+        }
+    }
+}
+
+/// What is in the pin directory.
+fn layouts(stage: &Stage) -> Vec<String> {
+    let entries = std::fs::read_dir(&stage.pins).unwrap();
+    let name = |entry: std::io::Result<std::fs::DirEntry>| {
+        entry.unwrap().file_name().into_string().unwrap()
+    };
+    let mut names: Vec<String> = entries.map(name).collect();
+    names.sort();
+    names
+}
+
+/// The old agent ends by `signal`; agents of the next layout are cut short before one may live.
+fn take_over(name: &str, signal: &str, cuts: &[Cut]) {
     let Some(next) = next_agent() else { return };
     if !ready() {
         return;
@@ -88,6 +138,7 @@ fn take_over(name: &str, signal: &str, delays: &[u64]) {
     for cpu in 0..std::thread::available_parallelism().unwrap().get() {
         roles.push(Role::start(&["flood", &cpu.to_string()]).0);
     }
+    roles.push(Role::start(&["sparse"]).0);
     roles.push(Role::start(&["idle"]).0);
     std::thread::sleep(Duration::from_millis(1200));
     stage.signal(signal);
@@ -97,22 +148,15 @@ fn take_over(name: &str, signal: &str, delays: &[u64]) {
     let (mut swarm, _) = Role::start(&["swarm"]);
     std::thread::sleep(Duration::from_millis(100));
     stage.agent_binary = Some(next);
-    for delay in delays {
-        let mut agent = stage.agent_command().stderr(Stdio::null()).spawn().unwrap();
-        std::thread::sleep(Duration::from_millis(*delay));
-        agent.kill().unwrap();
-        agent.wait().unwrap();
-    }
-    let took = stage.start(&["--log-level", "debug"]);
+    cuts.iter().for_each(|cut| cut.make(&stage));
+    let took = stage.start(&[]);
     eprintln!("{name}: serves after {took:?}");
     let log = stage.log();
-    eprintln!("{log}");
     assert!(!log.contains("cannot stop all CPUs"), "{log}");
-    if delays.is_empty() {
+    if cuts.is_empty() {
         assert!(log.contains("took over"), "{log}");
     }
-    let layouts = std::fs::read_dir(&stage.pins).unwrap().count();
-    assert_eq!(layouts, 1, "only the new directory is left");
+    assert_eq!(layouts(&stage), ["v3"], "only the new directory is left");
 
     std::thread::sleep(Duration::from_millis(500));
     roles.iter_mut().for_each(Role::tell);
@@ -179,6 +223,31 @@ fn another_layout_takes_over_from_an_agent_that_has_ended() {
 
 #[test]
 fn a_takeover_that_is_cut_short_is_gone_on_with() {
-    let delays: Vec<u64> = (1..25).map(|step| step * 15).collect();
-    take_over("cut", "-KILL", &delays);
+    let cuts: Vec<Cut> = (1..25).map(|step| Cut::After(step * 15)).collect();
+    take_over("cut", "-KILL", &cuts);
+}
+
+/// Between the switch and the publication, and between that and the end of the old directory.
+#[test]
+fn a_takeover_that_is_cut_short_after_the_switch_counts_nothing_twice() {
+    if Command::new("strace").arg("-V").output().is_err() {
+        eprintln!("SKIPPED: strace is not installed");
+        return;
+    }
+    let published = Cut::At {
+        call: "rename",
+        nth: 1,
+        left: &["new_v3", "v2"],
+    };
+    let again = Cut::At {
+        call: "rename",
+        nth: 1,
+        left: &["new_v3", "v2"],
+    };
+    let removed = Cut::At {
+        call: "unlinkat",
+        nth: 7,
+        left: &["v2", "v3"],
+    };
+    take_over("switched", "-KILL", &[published, again, removed]);
 }
