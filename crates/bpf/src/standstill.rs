@@ -41,9 +41,16 @@ const STACK: usize = 64 * 1024;
 
 /// Does `act`, which should be one short system call, while all other CPUs wait for it. Where they
 /// cannot be made to, it is done all the same, and the log says what that may cost. Blocks for some
-/// milliseconds, 100 at most.
-pub(crate) fn at_standstill<T>(act: impl FnOnce() -> T) -> T {
+/// milliseconds, some more than 100 at most. `preemptible`: there are programs for which that is
+/// not enough.
+pub(crate) fn at_standstill<T>(preemptible: bool, act: impl FnOnce() -> T) -> T {
     let (done, stopped) = with_cpus_stopped(act);
+    if preemptible {
+        tracing::info!(
+            "some programs are trampolines: if this kernel preempts, a call whose task was put \
+             aside inside one at the switch may have been counted twice or not at all"
+        );
+    }
     if let Err(reason) = stopped {
         tracing::warn!(
             %reason,

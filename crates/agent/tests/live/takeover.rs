@@ -11,6 +11,7 @@ use std::process::Command;
 use std::process::Stdio;
 use std::time::Duration;
 
+use netmon_bpf::abi::ABI_VERSION;
 use serde_json::Value;
 
 use crate::stage::ready;
@@ -108,10 +109,17 @@ impl Cut {
                     .status()
                     .unwrap();
                 assert!(!status.success());
-                assert_eq!(layouts(stage), *left, "cut at {call}");
+                let left: Vec<String> = left.iter().map(|name| named(name)).collect();
+                assert_eq!(layouts(stage), left, "cut at {call}");
             }
         }
     }
+}
+
+/// The name of a directory, with `OLD` and `NEW` for the numbers of layouts.
+fn named(name: &str) -> String {
+    name.replace("OLD", &ABI_VERSION.to_string())
+        .replace("NEW", &(ABI_VERSION + 1).to_string())
 }
 
 /// What is in the pin directory.
@@ -156,7 +164,11 @@ fn take_over(name: &str, signal: &str, cuts: &[Cut]) {
     if cuts.is_empty() {
         assert!(log.contains("took over"), "{log}");
     }
-    assert_eq!(layouts(&stage), ["v3"], "only the new directory is left");
+    assert_eq!(
+        layouts(&stage),
+        [named("vNEW")],
+        "only the new directory is left"
+    );
 
     std::thread::sleep(Duration::from_millis(500));
     roles.iter_mut().for_each(Role::tell);
@@ -237,17 +249,17 @@ fn a_takeover_that_is_cut_short_after_the_switch_counts_nothing_twice() {
     let published = Cut::At {
         call: "rename",
         nth: 1,
-        left: &["new_v3", "v2"],
+        left: &["new_vNEW", "vOLD"],
     };
     let again = Cut::At {
         call: "rename",
         nth: 1,
-        left: &["new_v3", "v2"],
+        left: &["new_vNEW", "vOLD"],
     };
     let removed = Cut::At {
         call: "unlinkat",
         nth: 7,
-        left: &["v2", "v3"],
+        left: &["vOLD", "vNEW"],
     };
     take_over("switched", "-KILL", &[published, again, removed]);
 }

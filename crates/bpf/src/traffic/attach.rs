@@ -246,8 +246,14 @@ fn replace(directory: &Path, maps: &Maps, set: HookSet, schema: &mut control) ->
     schema.sockets_released = sockets_released(&left_out);
     schema.active_generation = generation;
     schema.build = object::build();
-    at_standstill(|| store(&maps.control, schema))?;
+    at_standstill(preemptible(directory)?, || store(&maps.control, schema))?;
     remove_links(directory, |g| g != generation)
+}
+
+/// Whether a task may have been put aside inside one of the programs pinned here.
+pub(super) fn preemptible(directory: &Path) -> Result<bool> {
+    let links = links(directory)?;
+    Ok(links.iter().any(|(_, program)| plan::preemptible(program)))
 }
 
 /// The generation after the one that counts; 0 is never in charge.

@@ -95,9 +95,16 @@ fn programs_of_another_build_are_replaced_and_nothing_counts_twice() {
     let mut schema = probe.maps.control(&directory).unwrap();
     schema.build ^= 1;
     store(&probe.maps.control, &schema).unwrap();
+    let mut carried: carried = lookup(&probe.maps.carried, &ONLY).unwrap().unwrap();
+    carried.missed_events[1] = 5;
+    store(&probe.maps.carried, &carried).unwrap();
     drop(probe);
 
     let mut probe = Probe::start(&options).unwrap();
+    assert!(
+        probe.read(false).unwrap().missed_events >= 5,
+        "they are cumulative"
+    );
     assert!(
         ids(&probe).iter().all(|id| !old.contains(id)),
         "new programs"
@@ -170,13 +177,8 @@ fn sent(probe: &mut Probe) -> (u64, u64) {
     })
 }
 
-/// Hands over between two generations many times in a flood: how far the count is off, and the
-/// longest time that a switch took.
-fn switches(
-    name: &str,
-    times: u32,
-    hand_over: impl Fn(&Maps, &control),
-) -> Option<(i64, Duration)> {
+/// Hands over between two generations many times in a flood: how far the count is off.
+fn switches(name: &str, times: u32, hand_over: impl Fn(&Maps, &control)) -> Option<i64> {
     let options = options(name)?;
     let _turn = ONE_FLOOD.lock().unwrap_or_else(PoisonError::into_inner);
     let mut probe = Probe::start(&options).unwrap();
@@ -199,7 +201,7 @@ fn switches(
     assert_eq!(bytes, counted, "one byte per call");
     drop(probe);
     eprintln!("{name}: {calls} calls, {counted} counted, {times} switches, longest {longest:?}");
-    Some((counted as i64 - calls as i64, longest))
+    Some(counted as i64 - calls as i64)
 }
 
 fn stopped(maps: &Maps, schema: &control) {
@@ -210,11 +212,10 @@ fn stopped(maps: &Maps, schema: &control) {
 
 #[test]
 fn no_event_is_lost_or_counted_twice_at_a_switch() {
-    let Some((off, longest)) = switches("standstill", 400, stopped) else {
+    let Some(off) = switches("standstill", 400, stopped) else {
         return;
     };
     assert_eq!(off, 0);
-    assert!(longest < Duration::from_millis(500), "{longest:?}");
 }
 
 /// Prints how often a call falls between two programs when nobody stops the CPUs, and when

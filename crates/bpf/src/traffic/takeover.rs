@@ -23,6 +23,7 @@ use super::attach::leave_missed;
 use super::attach::next_generation;
 use super::attach::pinned_set;
 use super::attach::plan_of;
+use super::attach::preemptible;
 use super::attach::sockets_released;
 use super::carry::carry;
 use super::mirror::Mirror;
@@ -39,12 +40,10 @@ use crate::object;
 use crate::object::Constants;
 use crate::object::Limits;
 use crate::pins;
-use crate::pins::links;
 use crate::pins::store;
 use crate::pins::Maps;
 use crate::pins::PinDirectory;
 use crate::pins::ONLY;
-use crate::plan;
 use crate::standstill::at_standstill;
 use crate::standstill::let_programs_end;
 use crate::support::Support;
@@ -76,7 +75,7 @@ pub(super) fn take_over(pins: &PinDirectory, options: &Options) -> Result<()> {
             return Err(Error::Layout { directory, found });
         }
         // A program that saw the old schema may still be running.
-        let_programs_end(preemptible(&older)?)?;
+        let_programs_end(preemptible(&older.directory)?)?;
         carry(&older, &Maps::open(&pins.prepared())?)?;
         pins.publish(&pins.prepared())?;
         tracing::info!(
@@ -93,20 +92,23 @@ pub(super) fn take_over(pins: &PinDirectory, options: &Options) -> Result<()> {
 
 /// From counting in the old maps to counting in new ones.
 fn switch(pins: &PinDirectory, options: &Options, older: &Older, schema: control) -> Result<()> {
-    let switched = follow(pins, options, older, schema)
-        .and_then(|next| at_standstill(|| store(&older.control, &next)));
+    let slow = preemptible(&older.directory)?;
+    let switched = follow(pins, options, older, schema, slow)
+        .and_then(|next| at_standstill(slow, || store(&older.control, &next)));
     if switched.is_err() {
         let _ = pins.remove_unfinished();
     }
     switched
 }
 
-/// Prepares a directory whose programs follow; the schema that will put them in charge.
+/// Prepares a directory whose programs follow; the schema that will put them in charge. Both layouts
+/// count with the same set, so whether the old programs are preemptible (`slow`) tells it of both.
 fn follow(
     pins: &PinDirectory,
     options: &Options,
     older: &Older,
     schema: control,
+    slow: bool,
 ) -> Result<control> {
     let set = pinned_set(&schema, options, &older.directory)?;
     let support = Support::find_out()?;
@@ -119,7 +121,6 @@ fn follow(
     let control = older.directory.join("control");
     object::make_maps(&support, limits, Some(&control), &directory)?;
     let maps = Maps::open(&directory)?;
-    let slow = preemptible(older)?;
     let [processes, sockets, peers] = [
         Mirror::of("processes", &older.processes, &maps.processes, slow)?,
         Mirror::of("sockets", &older.sockets, &maps.sockets, slow)?,
@@ -166,12 +167,6 @@ fn follow(
         build: object::build(),
         ..schema
     })
-}
-
-/// Both layouts count with the same set, so the old programs stand for both.
-fn preemptible(older: &Older) -> Result<bool> {
-    let links = links(&older.directory)?;
-    Ok(links.iter().any(|(_, program)| plan::preemptible(program)))
 }
 
 fn overflow(older: &Older, maps: &Maps) -> Result<()> {
