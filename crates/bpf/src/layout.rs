@@ -144,6 +144,15 @@ pub(crate) fn only_entry<T: Plain + Default>(
     Ok(converted.unwrap_or_default())
 }
 
+/// A number of the one entry of an array, whatever its layout.
+pub(crate) fn number(map: &MapHandle, name: &str) -> Option<u32> {
+    let info = MapInfo::new(map.as_fd()).ok()?.info;
+    let shape = shape(&types(info.btf_id).ok()?, info.btf_value_type_id)?;
+    let at = shape.get(name)?.at;
+    let entry = map.lookup(&[0; 4], MapFlags::ANY).ok()??;
+    decode(entry.get(at..)?)
+}
+
 /// Type information that the kernel has. It is parsed from a file in memory, because libbpf-rs
 /// opens types of programs and of files only.
 fn types(id: u32) -> Result<Btf<'static>> {

@@ -32,6 +32,7 @@ use crate::batch::lookup;
 use crate::error::errno;
 use crate::error::Error;
 use crate::error::Result;
+use crate::layout::number;
 use crate::object;
 
 /// Magic number of the BPF file system (include/uapi/linux/magic.h).
@@ -138,9 +139,15 @@ impl PinDirectory {
                 _lock: lock,
             }),
             Err(fs::TryLockError::WouldBlock) => {
-                let left = MapHandle::from_pinned_path(current(root).join("handover")).ok();
-                let left = left.and_then(|map| lookup::<handover>(&map, &ONLY).ok().flatten());
-                let pid = left.map(|h| h.agent).filter(|pid| *pid != 0);
+                // It may be of another layout.
+                let layouts = names(root)?
+                    .into_iter()
+                    .filter(|name| name.starts_with('v'));
+                let agent = |name: String| {
+                    let left = MapHandle::from_pinned_path(root.join(name).join("handover"));
+                    number(&left.ok()?, "agent").filter(|pid| *pid != 0)
+                };
+                let pid = layouts.filter_map(agent).next();
                 Err(Error::Busy {
                     directory: root.to_owned(),
                     pid,

@@ -149,6 +149,16 @@ fn take_over(name: &str, signal: &str, cuts: &[Cut]) {
     roles.push(Role::start(&["sparse"]).0);
     roles.push(Role::start(&["idle"]).0);
     std::thread::sleep(Duration::from_millis(1200));
+    let output = Command::new(&next)
+        .arg("--pin-dir")
+        .arg(&stage.pins)
+        .arg("--socket")
+        .arg(stage.directory.path().join("other.sock"))
+        .output()
+        .unwrap();
+    let text = String::from_utf8_lossy(&output.stderr);
+    let pid = format!("(pid {})", stage.agent_pid());
+    assert!(text.contains(&pid), "the old agent is named: {text}");
     stage.signal(signal);
     stage.wait();
 
