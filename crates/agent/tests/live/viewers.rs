@@ -85,12 +85,10 @@ fn the_agent_ends_within_two_seconds_with_viewers_attached_and_goes_on_counting(
         "took {:?}",
         begin.elapsed()
     );
+    let kept = format!("v{}/link_1_tcp_rx", netmon_bpf::abi::ABI_VERSION);
     lines.next("bye");
     assert_eq!(viewer.wait().unwrap().code(), Some(8));
-    assert!(
-        stage.pins.join("v1/link_1_tcp_rx").exists(),
-        "the pins are kept"
-    );
+    assert!(stage.pins.join(kept).exists(), "the pins are kept");
     assert!(!stage.socket().exists());
     signal_process(frozen, "-CONT");
 }
