@@ -103,6 +103,11 @@ fn of_probe(error: &Probe) -> Failure {
             &["They belong to another version of netmon. To drop its counters and start at zero:", "    sudo netmon-agent --fresh"],
             7,
         ),
+        Probe::Takeover { .. } => failure(
+            text,
+            &["They go on counting. Try again, or run the agent they belong to. To start at zero:", "    sudo netmon-agent --fresh"],
+            7,
+        ),
         Probe::Busy { pid, .. } => {
             let text = match pid {
                 Some(pid) => format!("{text} (pid {pid})"),
@@ -127,7 +132,7 @@ mod tests {
     #[test]
     fn every_failure_has_its_code_and_says_what_to_do() {
         let denied = || std::io::Error::from(std::io::ErrorKind::PermissionDenied);
-        let cases: [(anyhow::Error, u8, &str); 7] = [
+        let cases: [(anyhow::Error, u8, &str); 8] = [
             (Probe::NoBtf.into(), 5, "CONFIG_DEBUG_INFO_BTF"),
             (
                 Probe::NoBpffs(PathBuf::from("/x")).into(),
@@ -159,6 +164,15 @@ mod tests {
                 .into(),
                 7,
                 "--fresh",
+            ),
+            (
+                Probe::Takeover {
+                    directory: "/x".into(),
+                    reason: "so".into(),
+                }
+                .into(),
+                7,
+                "go on counting",
             ),
             (
                 Probe::Busy {

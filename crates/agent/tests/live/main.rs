@@ -12,4 +12,5 @@ mod counting;
 mod faults;
 mod readme;
 mod release;
+mod takeover;
 mod viewers;
