@@ -89,6 +89,11 @@ fn of_probe(error: &Probe) -> Failure {
         ),
         Probe::NoRight { .. } => failure(text, &RIGHTS, 4),
         Probe::NoHookSet { refused } => {
+            let tracefs = ["/sys/kernel/tracing/events", "/sys/kernel/debug/tracing/events"];
+            if !tracefs.iter().any(|path| std::path::Path::new(path).exists()) {
+                let help = ["tracefs is not mounted, and tracepoints and kprobes attach by it. Mount it:", "    sudo mount -t tracefs tracefs /sys/kernel/tracing"];
+                return failure(text, &help, 6);
+            }
             let denied = refused.iter().any(|r| r.reason.contains("errno 1)"));
             let lockdown = std::fs::read_to_string("/sys/kernel/security/lockdown").unwrap_or_default();
             let locked = lockdown.contains("[integrity]") || lockdown.contains("[confidentiality]");
