@@ -60,14 +60,18 @@ mod skeleton {
                 )
             }
         };
+        let mut arguments = vec![
+            format!("-D__TARGET_ARCH_{arch}"),
+            "-Wall".to_owned(),
+            "-Werror".to_owned(),
+            "-mcpu=v3".to_owned(),
+        ];
+        if cfg!(feature = "next-layout") {
+            arguments.push("-DNEXT_LAYOUT".to_owned());
+        }
         libbpf_cargo::SkeletonBuilder::new()
             .source(format!("{SOURCES}/traffic.bpf.c"))
-            .clang_args([
-                format!("-D__TARGET_ARCH_{arch}").as_str(),
-                "-Wall",
-                "-Werror",
-                "-mcpu=v3",
-            ])
+            .clang_args(arguments)
             .obj(out.join("traffic.bpf.o"))
             .reference_obj(true)
             .build_and_generate(out.join("traffic.skel.rs"))?;

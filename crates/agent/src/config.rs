@@ -81,7 +81,7 @@ impl Config {
 
 const EXIT_CODES: &str = "\
 Exit codes: 0 ended by a signal; 1 other failure; 2 usage; 3 another agent has the socket or the
-pins; 4 rights missing; 5 kernel not usable; 6 no BPF file system; 7 pins of another layout";
+pins; 4 rights missing; 5 kernel not usable; 6 no BPF file system or no tracefs; 7 pins of another layout";
 
 /// Parsed `--history`.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -89,6 +89,11 @@ fn of_probe(error: &Probe) -> Failure {
         ),
         Probe::NoRight { .. } => failure(text, &RIGHTS, 4),
         Probe::NoHookSet { refused } => {
+            let tracefs = ["/sys/kernel/tracing/events", "/sys/kernel/debug/tracing/events"];
+            if !tracefs.iter().any(|path| std::path::Path::new(path).exists()) {
+                let help = ["tracefs is not mounted, and tracepoints and kprobes attach by it. Mount it:", "    sudo mount -t tracefs tracefs /sys/kernel/tracing"];
+                return failure(text, &help, 6);
+            }
             let denied = refused.iter().any(|r| r.reason.contains("errno 1)"));
             let lockdown = std::fs::read_to_string("/sys/kernel/security/lockdown").unwrap_or_default();
             let locked = lockdown.contains("[integrity]") || lockdown.contains("[confidentiality]");
@@ -101,6 +106,11 @@ fn of_probe(error: &Probe) -> Failure {
         Probe::Layout { .. } => failure(
             text,
             &["They belong to another version of netmon. To drop its counters and start at zero:", "    sudo netmon-agent --fresh"],
+            7,
+        ),
+        Probe::Takeover { .. } => failure(
+            text,
+            &["They go on counting. Try again, or run the agent they belong to. To start at zero:", "    sudo netmon-agent --fresh"],
             7,
         ),
         Probe::Busy { pid, .. } => {
@@ -127,7 +137,7 @@ mod tests {
     #[test]
     fn every_failure_has_its_code_and_says_what_to_do() {
         let denied = || std::io::Error::from(std::io::ErrorKind::PermissionDenied);
-        let cases: [(anyhow::Error, u8, &str); 7] = [
+        let cases: [(anyhow::Error, u8, &str); 8] = [
             (Probe::NoBtf.into(), 5, "CONFIG_DEBUG_INFO_BTF"),
             (
                 Probe::NoBpffs(PathBuf::from("/x")).into(),
@@ -159,6 +169,15 @@ mod tests {
                 .into(),
                 7,
                 "--fresh",
+            ),
+            (
+                Probe::Takeover {
+                    directory: "/x".into(),
+                    reason: "so".into(),
+                }
+                .into(),
+                7,
+                "go on counting",
             ),
             (
                 Probe::Busy {

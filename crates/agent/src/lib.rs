@@ -8,6 +8,8 @@ pub mod clock;
 
 pub mod process;
 
+pub mod names;
+
 pub mod rate;
 
 pub mod frame;

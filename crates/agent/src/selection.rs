@@ -91,6 +91,7 @@ mod tests {
             names: names.iter().map(|n| (*n).to_owned()).collect(),
             uids: uids.to_vec(),
             states: Vec::new(),
+            expression: String::new(),
         };
         let cases = [
             (filter(&[], &[], &[]), true),

@@ -136,6 +136,15 @@ impl NetmonService for Service {
         }))))
     }
 
+    type ListConnectionsStream = Messages<v1::ListConnectionsResponse>;
+
+    async fn list_connections(
+        &self,
+        _request: Request<v1::ListConnectionsRequest>,
+    ) -> Reply<Self::ListConnectionsStream> {
+        Err(Status::unimplemented("this agent keeps no connections"))
+    }
+
     type QueryHistoryStream = Messages<v1::QueryHistoryResponse>;
 
     async fn query_history(

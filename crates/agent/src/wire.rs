@@ -44,6 +44,7 @@ pub fn update(frame: &Frame, anchor: &Anchor, wanted: impl Fn(&Facts) -> bool) -
             .chain(frame.forgotten.iter().copied())
             .map(process_id)
             .collect(),
+        connections: Vec::new(),
     }
 }
 
@@ -60,6 +61,7 @@ pub fn snapshot(
         processes: rows.iter().map(|row| process(&row.facts, anchor)).collect(),
         rows: rows.iter().map(|row| self::row(row, anchor)).collect(),
         last: false,
+        connections: Vec::new(),
     };
     let mut parts: Vec<v1::Snapshot> = rows.chunks(PART).map(part).collect();
     if parts.is_empty() {
@@ -130,6 +132,9 @@ fn row(row: &Row, anchor: &Anchor) -> v1::Row {
         peaks: Some(peaks(&row.peaks, anchor)),
         peaks_with_loopback: (row.peaks != row.peaks_with_loopback)
             .then(|| peaks(&row.peaks_with_loopback, anchor)),
+        tcp_retransmits: None,
+        tcp_resets: None,
+        tcp_connects_failed: None,
     }
 }
 

@@ -18,6 +18,8 @@ pub mod v1 {
 }
 
 pub mod endpoint;
+#[cfg(feature = "filter")]
+pub mod filter;
 pub mod version;
 
 /// The compiled protos (`google.protobuf.FileDescriptorSet`), for server reflection.

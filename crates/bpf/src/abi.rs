@@ -4,11 +4,14 @@
 use crate::skeleton::types;
 
 /// Must equal ABI_VERSION of `abi.h`: the name of the pin directory.
-pub const ABI_VERSION: u32 = 1;
+pub const ABI_VERSION: u32 = 2 + cfg!(feature = "next-layout") as u32;
 /// Must equal ABI_MAGIC of `abi.h`.
 pub(crate) const ABI_MAGIC: u32 = 0x6e65_746d;
 const ARGS_LEN: usize = 256;
+/// Must equal CPU_CARRIED of `abi.h`.
+pub(crate) const CPU_CARRIED: u32 = u32::MAX;
 
+pub(crate) use types::carried;
 pub(crate) use types::control;
 pub(crate) use types::handover;
 pub(crate) use types::hint;
@@ -38,6 +41,8 @@ unsafe impl Plain for traffic_key {}
 unsafe impl Plain for socket_state {}
 // SAFETY: as above.
 unsafe impl Plain for control {}
+// SAFETY: as above.
+unsafe impl Plain for carried {}
 // SAFETY: as above.
 unsafe impl Plain for handover {}
 // SAFETY: as above.
@@ -127,6 +132,15 @@ impl Traffic {
             sum.bytes = sum.bytes.wrapping_add(flow.bytes);
             sum.calls = sum.calls.wrapping_add(flow.calls);
         }
+    }
+
+    /// As an entry of a map.
+    pub(crate) fn encode(&self) -> traffic {
+        let mut raw = traffic::default();
+        for (flow, sum) in raw.flows.iter_mut().zip(&self.flows) {
+            (flow.bytes, flow.calls) = (sum.bytes, sum.calls);
+        }
+        raw
     }
 }
 
@@ -225,13 +239,18 @@ mod tests {
 
     #[test]
     fn no_struct_has_padding() {
+        let moved = 8 * usize::from(cfg!(feature = "next-layout"));
         let sizes = [
             (size_of::<process_key>(), 8 + 4 + 4),
             (size_of::<traffic_key>(), 8 + 4 + 4),
-            (size_of::<process>(), 3 * 8 + 4 * 4 + 16 + 16 + 256),
-            (size_of::<traffic>(), FLOWS * 16),
-            (size_of::<socket_state>(), 16 + 2 * 4 + 16 + 4 * 2 + 8),
+            (size_of::<process>(), moved + 3 * 8 + 4 * 4 + 16 + 16 + 256),
+            (size_of::<traffic>(), moved + FLOWS * 16),
+            (
+                size_of::<socket_state>(),
+                moved + 16 + 2 * 4 + 16 + 4 * 2 + 8,
+            ),
             (size_of::<control>(), 6 * 4 + 2 * 8),
+            (size_of::<carried>(), moved + FLOWS * 16 + (5 + 2) * 8),
             (size_of::<handover>(), 2 * 8 + 2 * 4),
             (size_of::<hint>(), 16 + 2 * 4),
         ];

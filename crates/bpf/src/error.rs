@@ -36,6 +36,14 @@ pub enum Error {
         /// What is different.
         found: String,
     },
+    /// The counters of an older layout could not be taken over; they go on counting.
+    #[error("cannot take over the counters of an older layout in {directory}: {reason}")]
+    Takeover {
+        /// Where they are.
+        directory: PathBuf,
+        /// What is in the way.
+        reason: String,
+    },
     /// Another agent has the pins.
     #[error("another agent has the pinned maps in {directory}")]
     Busy {

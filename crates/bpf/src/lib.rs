@@ -11,13 +11,19 @@ pub mod abi;
 
 mod unpreempted;
 
+mod standstill;
+
 mod batch;
 
 pub mod support;
 
 pub mod plan;
 
+mod layout;
+
 mod object;
+
+mod seeder;
 
 pub mod pins;
 

@@ -43,7 +43,7 @@ pub(crate) fn build() -> u64 {
 }
 
 /// The names of all maps that are pinned, which is all but the constants.
-pub(crate) const MAPS: [&str; 10] = [
+pub(crate) const MAPS: [&str; 11] = [
     "traffic",
     "processes",
     "sockets",
@@ -53,6 +53,7 @@ pub(crate) const MAPS: [&str; 10] = [
     "hints",
     "control",
     "overflowed",
+    "carried",
     "handover",
 ];
 
@@ -68,14 +69,25 @@ fn open() -> Result<OpenObject> {
     opened.map_err(|e| Error::kernel("read the BPF object", errno(&e)))
 }
 
-/// Makes all maps, sized for this machine, and pins them in `directory`.
-pub(crate) fn make_maps(support: &Support, limits: Limits, directory: &Path) -> Result<()> {
+/// Makes all maps, sized for this machine, and pins them in `directory`. With `control` they share
+/// that one, which is pinned elsewhere already.
+pub(crate) fn make_maps(
+    support: &Support,
+    limits: Limits,
+    control: Option<&Path>,
+    directory: &Path,
+) -> Result<()> {
     let mut object = open()?;
     for mut map in object.maps_mut() {
-        let entries = match map.name().to_str() {
-            Some("traffic") => counter_entries(support, limits),
-            Some("processes") => limits.processes,
-            Some("sockets" | "peers") => limits.connections,
+        let entries = match (map.name().to_str(), control) {
+            (Some("traffic"), _) => counter_entries(support, limits),
+            (Some("processes"), _) => limits.processes,
+            (Some("sockets" | "peers"), _) => limits.connections,
+            (Some("control"), Some(shared)) => {
+                map.reuse_pinned_map(shared)
+                    .map_err(|e| Error::kernel("reuse the map control", errno(&e)))?;
+                continue;
+            }
             _ => continue,
         };
         let sized = map.set_max_entries(entries.max(1));
@@ -99,11 +111,11 @@ pub(crate) fn make_maps(support: &Support, limits: Limits, directory: &Path) -> 
     Ok(())
 }
 
-/// A process has an entry for each CPU it used. Few use more than some; where entries are made up
-/// front, they stay within a 64th of the memory.
+/// A process has an entry for each CPU it used, and one for what was carried over. Few use more
+/// than some; where entries are made up front, they stay within a 64th of the memory.
 fn counter_entries(support: &Support, limits: Limits) -> u32 {
     let cpus = u32::try_from(support.cpus).unwrap_or(u32::MAX).clamp(1, 8);
-    let wanted = limits.processes.saturating_mul(cpus);
+    let wanted = limits.processes.saturating_mul(cpus + 1);
     if support.safe_allocation {
         return wanted;
     }
@@ -123,6 +135,8 @@ pub(crate) struct Refused {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Constants {
     pub(crate) generation: u32,
+    /// The generation on maps of an older layout that it follows until the switch, or 0.
+    pub(crate) follows: u32,
     pub(crate) counts_written: bool,
     pub(crate) only_upper_protocols: bool,
     /// Only the seed needs it, and only where [`Support::perf_links`] is missing.
@@ -133,6 +147,7 @@ impl Constants {
     pub(crate) fn of(plan: &Plan, generation: u32) -> Self {
         Constants {
             generation,
+            follows: 0,
             counts_written: plan.counts_written,
             only_upper_protocols: plan.only_upper_protocols,
             socket_file_ops: 0,
@@ -213,7 +228,7 @@ impl Loaded {
 
     fn links(&self, hooks: &[Hook]) -> std::result::Result<Vec<(Hook, libbpf_rs::Link)>, Refused> {
         let attach = |hook: &Hook| {
-            let link = attach_one(&self.object, hook, self.cgroup_root.as_ref());
+            let link = self.link(hook);
             let refused = |reason| Refused {
                 hook: *hook,
                 reason,
@@ -221,6 +236,11 @@ impl Loaded {
             link.map(|link| (*hook, link)).map_err(refused)
         };
         hooks.iter().map(attach).collect()
+    }
+
+    /// Attaches one of the programs for as long as the link is held.
+    pub(crate) fn link(&self, hook: &Hook) -> std::result::Result<libbpf_rs::Link, io::Error> {
+        attach_one(&self.object, hook, self.cgroup_root.as_ref())
     }
 
     fn path(&self, hook: &Hook) -> PathBuf {
@@ -276,6 +296,8 @@ fn set_constants(object: &mut OpenObject, constants: Constants) {
         };
         let generation = std::mem::offset_of!(rodata, generation);
         bytes[generation..generation + 4].copy_from_slice(&constants.generation.to_ne_bytes());
+        let follows = std::mem::offset_of!(rodata, follows);
+        bytes[follows..follows + 4].copy_from_slice(&constants.follows.to_ne_bytes());
         let files = std::mem::offset_of!(rodata, socket_file_ops);
         bytes[files..files + 8].copy_from_slice(&constants.socket_file_ops.to_ne_bytes());
         bytes[std::mem::offset_of!(rodata, counts_written)] = constants.counts_written.into();
@@ -322,69 +344,6 @@ fn attach_one(
         _ => program.attach(),
     };
     link.map_err(|e| errno(&e))
-}
-
-/// The iterator that notes sockets older than the counters, and finds owners for those that have
-/// none: accepted and not used yet.
-#[derive(Debug)]
-pub(crate) struct Seeder {
-    link: libbpf_rs::Link,
-}
-
-impl Seeder {
-    /// The program to load for it.
-    pub(crate) const HOOK: Hook = Hook {
-        program: "seed",
-        target: "task_file",
-        kind: Kind::Iterator,
-        purpose: "sockets older than the counters",
-    };
-
-    /// From programs among which it was loaded.
-    pub(crate) fn of(loaded: &Loaded) -> std::result::Result<Seeder, io::Error> {
-        Ok(Seeder {
-            link: attach_one(&loaded.object, &Self::HOOK, None)?,
-        })
-    }
-
-    /// On its own.
-    pub(crate) fn load(
-        directory: &Path,
-        support: &Support,
-    ) -> std::result::Result<Seeder, io::Error> {
-        let constants = Constants {
-            generation: 0,
-            counts_written: false,
-            only_upper_protocols: false,
-            socket_file_ops: socket_file_ops(support)?,
-        };
-        let loaded = Loaded::load(&[Self::HOOK], constants, support, directory);
-        let loaded = loaded.map_err(io::Error::other)?.map_err(|r| r.reason)?;
-        Self::of(&loaded)
-    }
-
-    /// One pass over all open files of all tasks: 8 ms for 20,000 sockets.
-    pub(crate) fn run(&self) -> std::result::Result<(), io::Error> {
-        let mut iterator = libbpf_rs::Iter::new(&self.link).map_err(|e| errno(&e))?;
-        io::copy(&mut iterator, &mut io::sink())?;
-        Ok(())
-    }
-}
-
-/// The address of socket_file_ops where it is needed: from 5.11 on a helper tells sockets from
-/// other files, and perf links came with 5.15.
-pub(crate) fn socket_file_ops(support: &Support) -> std::result::Result<u64, io::Error> {
-    if support.perf_links {
-        return Ok(0);
-    }
-    let symbols = std::fs::read_to_string("/proc/kallsyms")?;
-    let line = symbols
-        .lines()
-        .find(|line| line.ends_with(" socket_file_ops"));
-    let address = line.and_then(|line| u64::from_str_radix(line.split(' ').next()?, 16).ok());
-    address
-        .filter(|address| *address != 0)
-        .ok_or_else(|| io::ErrorKind::PermissionDenied.into())
 }
 
 /// How often the kernel skipped a program because it was already running on that CPU.

@@ -15,6 +15,7 @@ use libbpf_rs::MapCore;
 use libbpf_rs::MapFlags;
 use libbpf_rs::MapHandle;
 
+use crate::abi::carried;
 use crate::abi::control;
 use crate::abi::encode;
 use crate::abi::handover;
@@ -31,10 +32,13 @@ use crate::batch::lookup;
 use crate::error::errno;
 use crate::error::Error;
 use crate::error::Result;
+use crate::layout::number;
 use crate::object;
 
 /// Magic number of the BPF file system (include/uapi/linux/magic.h).
 const BPF_FS_MAGIC: libc::c_long = 0xcafe_4a11;
+/// Before the layout in the name of a directory that is not complete.
+const UNFINISHED: &str = "new_";
 /// The only key of the arrays that have one entry.
 pub(crate) const ONLY: [u8; 4] = [0; 4];
 
@@ -48,6 +52,9 @@ pub(crate) struct Maps {
     pub(crate) losses: MapHandle,
     pub(crate) hints: MapHandle,
     pub(crate) control: MapHandle,
+    pub(crate) overflowed: MapHandle,
+    pub(crate) peers: MapHandle,
+    pub(crate) carried: MapHandle,
     pub(crate) handover: MapHandle,
 }
 
@@ -67,12 +74,13 @@ impl Maps {
             unattributed: open("unattributed", (4, size(size_of::<traffic>())))?,
             losses: open("losses", (4, 8))?,
             hints: open("hints", (0, 0))?,
+            peers: open(
+                "peers",
+                (4, size(size_of::<crate::skeleton::types::peer>())),
+            )?,
+            overflowed: open("overflowed", (4, 4))?,
+            carried: open("carried", (4, size(size_of::<carried>())))?,
         };
-        open(
-            "peers",
-            (4, size(size_of::<crate::skeleton::types::peer>())),
-        )?;
-        open("overflowed", (4, 4))?;
         let causes = maps.losses.max_entries() as usize;
         if causes != LOSS_CAUSES.len() {
             return Err(Error::Layout {
@@ -131,9 +139,15 @@ impl PinDirectory {
                 _lock: lock,
             }),
             Err(fs::TryLockError::WouldBlock) => {
-                let left = MapHandle::from_pinned_path(current(root).join("handover")).ok();
-                let left = left.and_then(|map| lookup::<handover>(&map, &ONLY).ok().flatten());
-                let pid = left.map(|h| h.agent).filter(|pid| *pid != 0);
+                // It may be of another layout.
+                let layouts = names(root)?
+                    .into_iter()
+                    .filter(|name| name.starts_with('v'));
+                let agent = |name: String| {
+                    let left = MapHandle::from_pinned_path(root.join(name).join("handover"));
+                    number(&left.ok()?, "agent").filter(|pid| *pid != 0)
+                };
+                let pid = layouts.filter_map(agent).next();
                 Err(Error::Busy {
                     directory: root.to_owned(),
                     pid,
@@ -149,31 +163,56 @@ impl PinDirectory {
     }
 
     /// Whether there are counters of this layout.
+    pub fn exists(&self) -> bool {
+        self.current().exists()
+    }
+
+    /// The directories of older layouts, oldest first.
     ///
     /// # Errors
-    /// [`Error::Layout`] when there are counters of another one.
-    pub fn exists(&self) -> Result<bool> {
-        let ours = self.current();
+    /// [`Error::Layout`] when there are counters of a newer or an unknown one.
+    pub(crate) fn older(&self) -> Result<Vec<(u32, PathBuf)>> {
+        let mut older = Vec::new();
         for name in names(&self.root)? {
-            let other = self.root.join(&name);
-            if other != ours && name.starts_with('v') {
-                let found = format!("they are of layout {name}, this agent knows v{ABI_VERSION}");
-                return Err(Error::Layout {
-                    directory: self.root.clone(),
-                    found,
-                });
+            let Some(version) = name.strip_prefix('v') else {
+                continue;
+            };
+            match version.parse::<u32>() {
+                Ok(version) if (1..ABI_VERSION).contains(&version) => {
+                    older.push((version, self.root.join(&name)));
+                }
+                Ok(ABI_VERSION) => {}
+                _ => {
+                    let known = format!("this agent knows v{ABI_VERSION} and older");
+                    return Err(Error::Layout {
+                        directory: self.root.clone(),
+                        found: format!("they are of layout {name}, {known}"),
+                    });
+                }
             }
         }
-        Ok(ours.exists())
+        older.sort_unstable();
+        Ok(older)
+    }
+
+    /// Where counters of this layout are made. No dot: the BPF file system refuses names with one.
+    pub(crate) fn prepared(&self) -> PathBuf {
+        self.root.join(format!("{UNFINISHED}v{ABI_VERSION}"))
     }
 
     /// An empty directory to fill before [`PinDirectory::publish`].
     pub(crate) fn prepare(&self) -> Result<PathBuf> {
-        // No dot: the BPF file system refuses names with one.
-        let path = self.root.join(format!("new_v{ABI_VERSION}"));
-        remove(&path)?;
+        self.remove_unfinished()?;
+        let path = self.prepared();
         make(&path)?;
         Ok(path)
+    }
+
+    /// Removes what agents of any layout began and did not finish.
+    pub(crate) fn remove_unfinished(&self) -> Result<()> {
+        let names = names(&self.root)?;
+        let mut unfinished = names.iter().filter(|name| name.starts_with(UNFINISHED));
+        unfinished.try_for_each(|name| remove(&self.root.join(name)))
     }
 
     /// Puts what was prepared in place, all at once.
@@ -201,17 +240,17 @@ impl PinDirectory {
         self.empty()?;
         remove(&self.root)
     }
+}
 
-    /// The pinned links of one generation: program names, in no order.
-    pub(crate) fn links(&self) -> Result<Vec<(u32, String)>> {
-        let names = names(&self.current())?;
-        let parsed = names
-            .iter()
-            .filter_map(|name| object::parse_link_name(name));
-        Ok(parsed
-            .map(|(generation, program)| (generation, program.to_owned()))
-            .collect())
-    }
+/// The links that are pinned in a directory: generations and program names, in no order.
+pub(crate) fn links(directory: &Path) -> Result<Vec<(u32, String)>> {
+    let names = names(directory)?;
+    let parsed = names
+        .iter()
+        .filter_map(|name| object::parse_link_name(name));
+    Ok(parsed
+        .map(|(generation, program)| (generation, program.to_owned()))
+        .collect())
 }
 
 fn current(root: &Path) -> PathBuf {
@@ -243,7 +282,8 @@ fn names(directory: &Path) -> Result<Vec<String>> {
     Ok(names)
 }
 
-fn remove(path: &Path) -> Result<()> {
+/// Removes a directory if it is there.
+pub(crate) fn remove(path: &Path) -> Result<()> {
     match fs::remove_dir_all(path) {
         Err(e) if e.kind() != io::ErrorKind::NotFound => {
             Err(Error::kernel(format!("remove {}", path.display()), e))

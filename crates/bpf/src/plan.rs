@@ -64,6 +64,18 @@ impl Hook {
     }
 }
 
+/// Whether a kernel may put a task aside inside this program, which is said of those it does not
+/// know. Names after prctl do not matter here.
+pub(crate) fn preemptible(program: &str) -> bool {
+    let known = known();
+    let hook = known.iter().find(|hook| hook.program == program);
+    program != "process_rename_btf"
+        && hook.is_none_or(|hook| {
+            let trampolines = [Kind::Fentry, Kind::Fexit, Kind::RawTracepoint];
+            trampolines.contains(&hook.kind)
+        })
+}
+
 /// What to load for one set.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Plan {

@@ -13,6 +13,7 @@ use libbpf_rs::MapHandle;
 use libbpf_rs::RingBuffer;
 use libbpf_rs::RingBufferBuilder;
 
+use crate::abi::carried;
 use crate::abi::decode;
 use crate::abi::encode;
 use crate::abi::handover;
@@ -31,15 +32,13 @@ use crate::batch::Batch;
 use crate::error::errno;
 use crate::error::Error;
 use crate::error::Result;
-use crate::object::Limits;
-use crate::object::Seeder;
 use crate::pins::store;
 use crate::pins::Maps;
 use crate::pins::PinDirectory;
 use crate::pins::ONLY;
 use crate::plan::HookSet;
+use crate::seeder::Seeder;
 use crate::sockets::census;
-use crate::sockets::Connections;
 use crate::support::Support;
 use crate::unpreempted::Unpreempted;
 
@@ -49,68 +48,25 @@ pub use crate::sockets::Connections as SocketCounts;
 pub use programs::HookState;
 use programs::Programs;
 
+mod reading;
+pub use reading::Entries;
+pub use reading::Handover;
+pub use reading::Options;
+pub use reading::Reading;
+
 mod hooks;
 
 mod programs;
 
 mod attach;
 
-/// What the agent asks for.
-#[derive(Debug, Clone)]
-pub struct Options {
-    /// Where pins go, on a BPF file system.
-    pub directory: PathBuf,
-    /// `None`: the first set that this kernel takes.
-    pub hooks: Option<HookSet>,
-    /// Used when maps are made; maps that are taken over keep theirs.
-    pub limits: Limits,
-    /// Drop what is pinned and start at zero.
-    pub fresh: bool,
-}
+mod older;
 
-/// All numbers at one instant, cumulative.
-#[derive(Debug, Default)]
-pub struct Reading {
-    /// Boot clock, ns.
-    pub time: u64,
-    /// Every process with counters, in no order.
-    pub processes: Vec<(ProcessId, Traffic)>,
-    /// Processes seen for the first time, renamed or ended since the reading before. The
-    /// counters of an ended one in this reading are final.
-    pub news: Vec<(ProcessId, Process)>,
-    /// Bytes for which no process entry could be had.
-    pub unattributed: Traffic,
-    /// Cumulative.
-    pub losses: Losses,
-    /// Events the kernel skipped whose bytes no later event brings back; cumulative.
-    pub missed_events: u64,
-    /// Open sockets; `None`: not read this time.
-    pub connections: Option<Vec<(ProcessId, Connections)>>,
-    /// Entries in the process and socket maps; the latter is of the last time it was read.
-    pub entries: Entries,
-}
+mod mirror;
 
-/// How full the maps are.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Entries {
-    /// In `processes`.
-    pub processes: u32,
-    /// In `traffic`: one per process and CPU it used.
-    pub counters: u32,
-    /// In `sockets`.
-    pub sockets: u32,
-}
+mod carry;
 
-/// What one agent leaves for the next.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Handover {
-    /// Number of the last tick; 0: none yet.
-    pub seq: u64,
-    /// Its end, boot clock, ns.
-    pub time: u64,
-    /// Agents that took over since the counters were made.
-    pub restarts: u32,
-}
+mod takeover;
 
 /// The pinned counters in the hands of one agent. Dropping it leaves them counting.
 pub struct Probe {
@@ -118,6 +74,8 @@ pub struct Probe {
     maps: Maps,
     programs: Programs,
     created: u64,
+    /// Does not change while an agent lives.
+    carried: carried,
     handover: Handover,
     traffic: Batch,
     sockets: Batch,
@@ -159,12 +117,14 @@ impl Probe {
         if options.fresh {
             pins.empty()?;
         }
-        let adopted = pins.exists()?;
+        takeover::take_over(&pins, options)?;
+        let adopted = pins.exists();
         let (maps, programs, seeder, created) = if adopted {
             attach::adopt(&pins, options)?
         } else {
             attach::make(&pins, options)?
         };
+        let carried: carried = lookup(&maps.carried, &ONLY)?.unwrap_or_default();
         let left: handover = lookup(&maps.handover, &ONLY)?.unwrap_or_default();
         let handover = Handover {
             seq: left.seq,
@@ -180,6 +140,7 @@ impl Probe {
             maps,
             programs,
             created,
+            carried,
             handover,
             ring,
             hints,
@@ -222,7 +183,7 @@ impl Probe {
     /// # Errors
     /// When the kernel's type information cannot be read any more.
     pub fn explore(&mut self) -> Result<()> {
-        let explored = self.programs.explore(&self.pins);
+        let explored = self.programs.explore();
         return_memory();
         explored
     }
@@ -299,6 +260,7 @@ impl Probe {
         for id in unknown {
             self.note(id)?;
         }
+        reading.unattributed.add(&self.carried.unattributed);
         for cpu in lookup_all_cpus::<traffic>(&self.maps.unattributed, 0)? {
             reading.unattributed.add(&cpu);
         }
@@ -349,11 +311,13 @@ impl Probe {
     }
 
     fn losses(&self) -> Result<Losses> {
-        let mut losses = Losses::default();
+        let mut losses = Losses {
+            counts: self.carried.losses,
+        };
         for (cause, count) in losses.counts.iter_mut().enumerate() {
-            *count = lookup_all_cpus::<u64>(&self.maps.losses, cause as u32)?
+            *count += lookup_all_cpus::<u64>(&self.maps.losses, cause as u32)?
                 .iter()
-                .sum();
+                .sum::<u64>();
         }
         Ok(losses)
     }

@@ -65,6 +65,7 @@ impl Selection {
                 names: args.names.clone(),
                 uids,
                 states: Vec::new(),
+                expression: String::new(),
             },
             scope: scope(args),
             states: match args.state.unwrap_or_default() {

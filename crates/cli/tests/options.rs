@@ -50,6 +50,7 @@ fn ticks_are_asked_for_with_the_selection() {
             names: vec!["c*".to_owned(), "n*".to_owned()],
             uids: vec![0],
             states: Vec::new(),
+            ..v1::Filter::default()
         }
     );
 }

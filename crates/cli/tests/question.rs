@@ -153,6 +153,7 @@ fn a_selection_is_made_by_the_agent() {
             names: vec!["n*".to_owned()],
             uids: vec![0],
             states: vec![v1::ProcessState::Exited.into()],
+            ..v1::Filter::default()
         }
     );
     assert_eq!(rows(&["-p", "744"]), "744,1200\n");

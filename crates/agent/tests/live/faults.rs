@@ -114,6 +114,33 @@ fn a_kernel_without_btf_is_said_to_be_one() {
 }
 
 #[test]
+fn a_missing_tracefs_is_named_with_the_mount_command() {
+    if !ready() {
+        return;
+    }
+    let stage = Stage::empty("notracefs");
+    let hidden = "mount -t tmpfs none /sys/kernel/tracing; umount -l /sys/kernel/debug 2>/dev/null
+        exec \"$@\"";
+    let agent = stage.agent_command();
+    let output = Command::new("unshare")
+        .args(["-m", "sh", "-c", hidden, "sh"])
+        .arg(agent.get_program())
+        .args(agent.get_args())
+        .arg("--check")
+        .output()
+        .unwrap();
+    if output.status.success() {
+        eprintln!("SKIPPED: hooks attach without tracefs on this kernel (before Linux 5.15)");
+        return;
+    }
+    expect(
+        &output,
+        6,
+        &["mount -t tracefs tracefs /sys/kernel/tracing"],
+    );
+}
+
+#[test]
 fn without_rights_the_capabilities_are_named() {
     if !ready() {
         return;

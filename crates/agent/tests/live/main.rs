@@ -13,4 +13,5 @@ mod faults;
 mod history;
 mod readme;
 mod release;
+mod takeover;
 mod viewers;

@@ -49,6 +49,8 @@ static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
 pub struct Stage {
     pub directory: tempfile::TempDir,
     pub pins: PathBuf,
+    /// Another agent than the one under test.
+    pub agent_binary: Option<PathBuf>,
     agent: Option<Child>,
     children: Vec<Child>,
     /// Given back last.
@@ -68,6 +70,7 @@ impl Stage {
             _turn: turn,
             directory,
             pins: pins.into(),
+            agent_binary: None,
             agent: None,
             children: Vec::new(),
         }
@@ -85,7 +88,8 @@ impl Stage {
     }
 
     pub fn agent_command(&self) -> Command {
-        let mut command = Command::new(binary("netmon-agent"));
+        let path = self.agent_binary.clone();
+        let mut command = Command::new(path.unwrap_or_else(|| binary("netmon-agent")));
         command
             .arg("--socket")
             .arg(self.socket())

@@ -85,11 +85,13 @@ fn the_agent_ends_within_two_seconds_with_viewers_attached_and_goes_on_counting(
         "took {:?}",
         begin.elapsed()
     );
+    let kept = format!("v{}/link_1", netmon_bpf::abi::ABI_VERSION);
     lines.next("bye");
     assert_eq!(viewer.wait().unwrap().code(), Some(8));
-    let links = ["tcp_rx", "tcp_rx_btf"].map(|program| format!("v1/link_1_{program}"));
     assert!(
-        links.iter().any(|link| stage.pins.join(link).exists()),
+        ["tcp_rx", "tcp_rx_btf"]
+            .iter()
+            .any(|program| stage.pins.join(format!("{kept}_{program}")).exists()),
         "the pins are kept"
     );
     assert!(!stage.socket().exists());

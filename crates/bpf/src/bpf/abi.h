@@ -2,12 +2,28 @@
 /*
  * What crosses between the programs and the agent. Every struct here is a map key, a map value or
  * a ring-buffer record; a change of any of them needs a new ABI_VERSION, because maps stay pinned
- * while agents come and go.
+ * while agents come and go. So does a new map.
+ *
+ * An agent takes over the maps of older layouts by the names of their fields, which the kernel
+ * keeps with each map. Therefore:
+ * - a field keeps its name and its meaning, or it gets a new name;
+ * - a new field is right when it is 0: that is what it is in entries that are taken over;
+ * - `struct control` never changes: both layouts share that map while one replaces the other, so
+ *   that one write of `active_generation` ends the one and begins the other;
+ * - causes of loss are only added at the end of their enum.
  */
 #ifndef NETMON_ABI_H
 #define NETMON_ABI_H
 
-enum { ABI_VERSION = 1, ABI_MAGIC = 0x6e65746d /* "netm" */ };
+/* For the tests of the takeover only: another layout, in which every field is somewhere else. */
+#ifdef NEXT_LAYOUT
+enum { ABI_VERSION = 3 };
+#define MOVED __u64 moved;
+#else
+enum { ABI_VERSION = 2 };
+#define MOVED
+#endif
+enum { ABI_MAGIC = 0x6e65746d /* "netm" */ };
 enum { COMM_LEN = 16, ARGS_LEN = 256 };
 
 enum transport { TRANSPORT_TCP, TRANSPORT_UDP, TRANSPORTS };
@@ -34,6 +50,9 @@ struct traffic_key {
 	__u32 cpu;
 };
 
+/* What an older layout had counted is kept under a CPU that no kernel has; programs leave it be. */
+enum { CPU_CARRIED = 0xffffffff };
+
 /* Cumulative, never reset. */
 struct flow {
 	__u64 bytes;
@@ -41,11 +60,13 @@ struct flow {
 };
 
 struct traffic {
+	MOVED
 	struct flow flows[FLOWS];
 };
 
 /* What a process is, as of its first traffic; name and arguments follow exec and prctl. */
 struct process {
+	MOVED
 	__u64 first_seen; /* boot clock, ns; written last when the entry is made: 0 = not ready */
 	__u64 exited;	  /* boot clock, ns; written last at exit: 0 = lives */
 	__u64 cgroup;	  /* id in the v2 hierarchy */
@@ -67,6 +88,7 @@ enum socket_flags {
 
 /* What is remembered of an open socket, keyed by its address in the kernel. */
 struct socket_state {
+	MOVED
 	struct process_key owner; /* who used it last; tgid 0: nobody yet */
 	__u32 rx_seq;		  /* TCP: copied_seq up to which bytes are counted */
 	__u32 tx_seq;		  /* TCP: write_seq up to which bytes are counted (hook set K) */
@@ -83,6 +105,7 @@ struct socket_state {
 
 /* The peer that a thread named in the call it is in: unconnected UDP has it nowhere else. */
 struct peer {
+	MOVED
 	__u64 sk;
 	__u8 flow[DIRECTIONS]; /* FLOW_LOOPBACK and FLOW_FAMILY bits */
 	__u8 fresh[DIRECTIONS];
@@ -108,7 +131,10 @@ struct hint {
 	__u32 zero;
 };
 
-/* The schema record and the switches: one entry, read by every program, written by the agent. */
+/*
+ * The schema record and the switches: one entry, read by every program, written by the agent. The
+ * same in every layout, see above.
+ */
 struct control {
 	__u32 magic;
 	__u32 abi_version;
@@ -118,6 +144,18 @@ struct control {
 	__u32 sockets_released; /* the end of UDP sockets is seen, so they may be remembered */
 	__u64 created;		/* boot clock, ns */
 	__u64 build;		/* which object the programs came from */
+};
+_Static_assert(sizeof(struct control) == 40, "the layout of this struct is for ever");
+
+/*
+ * What was counted before the maps or the programs that are there now: one entry, never touched by
+ * programs, written before it begins to matter.
+ */
+struct carried {
+	struct traffic unattributed; /* in the maps of older layouts */
+	__u64 losses[LOSSES];	     /* likewise */
+	/* Skipped events up to the first of the programs of an even and of an odd generation. */
+	__u64 missed_events[2];
 };
 
 /* What one agent leaves for the next: one entry, never touched by programs. */

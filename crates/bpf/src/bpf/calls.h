@@ -54,7 +54,7 @@ static __always_inline void nothing_moved(__u16 protocol)
 static __always_inline void call_sent(const struct sock *sk, __u16 family, __u16 protocol, int ret)
 {
 	struct socket_state fresh = {}, *socket;
-	struct control *control;
+	struct duty duty;
 
 	if (!counted_protocol(family, protocol))
 		return;
@@ -64,12 +64,12 @@ static __always_inline void call_sent(const struct sock *sk, __u16 family, __u16
 	}
 	if (counted_elsewhere(sk, protocol))
 		return;
-	control = in_charge();
-	if (!control)
+	duty = duty_now();
+	if (!duty.control)
 		return;
-	socket = socket_of(sk, &fresh, control);
+	socket = socket_of(duty, sk, &fresh);
 	if (!(socket->flags & SOCKET_IGNORED))
-		count_socket(sk, socket, TX, ret);
+		count_socket(duty, sk, socket, TX, ret);
 }
 
 /* A receive call has returned. Peeked bytes come again; the error queue holds no payload. */
@@ -77,7 +77,7 @@ static __always_inline void call_received(const struct sock *sk, __u16 family, _
 					  int ret, int flags)
 {
 	struct socket_state fresh = {}, *socket;
-	struct control *control;
+	struct duty duty;
 
 	if (!counted_protocol(family, protocol))
 		return;
@@ -87,17 +87,17 @@ static __always_inline void call_received(const struct sock *sk, __u16 family, _
 	}
 	if (counted_elsewhere(sk, protocol))
 		return;
-	control = in_charge();
-	if (!control)
+	duty = duty_now();
+	if (!duty.control)
 		return;
 	if (protocol == IPPROTO_TCP && !has_upper_protocol(sk)) {
 		/* tcp_consumed has it, unless the socket could have no entry. */
 		if (!without_entry(sk, protocol))
 			return;
 	}
-	socket = socket_of(sk, &fresh, control);
+	socket = socket_of(duty, sk, &fresh);
 	if (!(socket->flags & SOCKET_IGNORED))
-		count_socket(sk, socket, RX, ret);
+		count_socket(duty, sk, socket, RX, ret);
 }
 
 /* An unconnected UDP call names its peer; what it is counted as follows in the same call. */
@@ -105,10 +105,11 @@ static __always_inline void peer_named(struct bpf_sock_addr *call, __u32 directi
 {
 	__u32 thread = (__u32)bpf_get_current_pid_tgid();
 	struct peer none = {}, *peer;
+	struct duty duty = duty_now();
 	struct bpf_sock *sk = call->sk;
 	__u64 id;
 
-	if (!sk || !in_charge())
+	if (!sk || !duty.control)
 		return;
 	peer = bpf_map_lookup_elem(&peers, &thread);
 	if (!peer) {
@@ -116,7 +117,7 @@ static __always_inline void peer_named(struct bpf_sock_addr *call, __u32 directi
 		peer = bpf_map_lookup_elem(&peers, &thread);
 	}
 	if (!peer) {
-		lose(LOSS_PEER_MAP_FULL);
+		lose(duty, LOSS_PEER_MAP_FULL);
 		return;
 	}
 	id = (__u64)sk;
@@ -136,15 +137,15 @@ static __always_inline void datagram_sent(const struct sk_buff *skb, __u8 family
 {
 	const struct sock *sk = BPF_CORE_READ(skb, sk);
 	struct socket_state fresh = {}, *socket;
-	struct control *control = in_charge();
+	struct duty duty = duty_now();
 	struct dst_entry *route;
 	__u32 headers, bytes;
 	struct process_key key;
 	__u8 flow = FLOW_TRANSPORT | family;
 
-	if (!control || !sk)
+	if (!duty.control || !sk)
 		return;
-	socket = socket_of(sk, &fresh, control);
+	socket = socket_of(duty, sk, &fresh);
 	if (socket->flags & SOCKET_IGNORED ||
 	    (socket->protocol != IPPROTO_UDP && socket->protocol != IPPROTO_UDPLITE))
 		return;
@@ -160,7 +161,7 @@ static __always_inline void datagram_sent(const struct sk_buff *skb, __u8 family
 	socket->flow = flow;
 	key = current_key();
 	own(socket, &key);
-	count(&key, CALLER_IS_PROCESS, flow | TX, bytes);
+	count(duty, &key, CALLER_IS_PROCESS, flow | TX, bytes);
 }
 
 /* A UDP datagram handed to the application (hook set K). A peek passes a negative length. */
@@ -168,13 +169,13 @@ static __always_inline void datagram_received(const struct sock *sk, const struc
 					      int bytes)
 {
 	struct socket_state fresh = {}, *socket;
-	struct control *control = in_charge();
+	struct duty duty = duty_now();
 	struct process_key key;
 	__u8 flow = FLOW_TRANSPORT;
 
-	if (!control || bytes <= 0)
+	if (!duty.control || bytes <= 0)
 		return;
-	socket = socket_of(sk, &fresh, control);
+	socket = socket_of(duty, sk, &fresh);
 	if (socket->flags & SOCKET_IGNORED)
 		return;
 	if (BPF_CORE_READ(skb, protocol) == bpf_htons(0x86dd /* ETH_P_IPV6 */))
@@ -184,7 +185,7 @@ static __always_inline void datagram_received(const struct sock *sk, const struc
 	socket->flow = flow;
 	key = current_key();
 	own(socket, &key);
-	count(&key, CALLER_IS_PROCESS, flow | RX, bytes);
+	count(duty, &key, CALLER_IS_PROCESS, flow | RX, bytes);
 }
 
 #endif

@@ -90,29 +90,67 @@ struct {
 	__type(value, struct handover);
 } handover SEC(".maps");
 
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct carried);
+} carried SEC(".maps");
+
 /* Set before loading: which generation these programs are (see struct control). */
 const volatile __u32 generation = 0;
+
+/*
+ * Set before loading on maps of a new layout: the generation that counts in the old ones, else 0.
+ * As long as that one is in charge these programs follow it: they keep up with sockets, peers and
+ * processes in their own maps, and add nothing to any count.
+ */
+const volatile __u32 follows = 0;
 
 /* Never read: puts the layout of ring records into the object's type information. */
 const volatile struct hint hint_layout = {};
 
-static __always_inline void lose(__u32 cause)
-{
-	__u64 *count = bpf_map_lookup_elem(&losses, &cause);
+/*
+ * What a program may do, decided once when it begins: asked again in the middle, an event could
+ * fall to both generations.
+ */
+struct duty {
+	const struct control *control; /* NULL: nothing */
+	bool counts;		       /* else it only follows */
+};
 
-	if (count)
-		*count += 1;
+static __always_inline struct duty duty_now(void)
+{
+	__u32 zero = 0, active;
+	struct duty duty = {};
+	struct control *entry = bpf_map_lookup_elem(&control, &zero);
+
+	if (!entry)
+		return duty;
+	active = *(volatile __u32 *)&entry->active_generation;
+	if (active == generation) {
+		duty.control = entry;
+		duty.counts = true;
+	} else if (follows && active == follows) {
+		duty.control = entry;
+	}
+	return duty;
 }
 
-/* The control entry if these programs are the ones in charge, else NULL. */
-static __always_inline struct control *in_charge(void)
+static __always_inline bool in_charge(void)
 {
-	__u32 zero = 0;
-	struct control *control_entry = bpf_map_lookup_elem(&control, &zero);
+	return duty_now().control;
+}
 
-	if (!control_entry || control_entry->active_generation != generation)
-		return 0;
-	return control_entry;
+static __always_inline void lose(struct duty duty, __u32 cause)
+{
+	__u64 *count;
+
+	if (!duty.counts)
+		return;
+	count = bpf_map_lookup_elem(&losses, &cause);
+	if (count)
+		*count += 1;
 }
 
 static __always_inline bool sockets_overflowed(void)
@@ -123,14 +161,14 @@ static __always_inline bool sockets_overflowed(void)
 	return set && *set;
 }
 
-static __always_inline void socket_map_full(void)
+static __always_inline void socket_map_full(struct duty duty)
 {
 	__u32 zero = 0;
 	__u32 *set = bpf_map_lookup_elem(&overflowed, &zero);
 
 	if (set)
 		*set = 1;
-	lose(LOSS_SOCKET_MAP_FULL);
+	lose(duty, LOSS_SOCKET_MAP_FULL);
 }
 
 #endif

@@ -59,7 +59,7 @@ static __always_inline void describe(struct process *process, struct task_struct
 }
 
 /* Makes the entry of a process at its first traffic. */
-static __always_inline bool known(const struct process_key *key)
+static __always_inline bool known(struct duty duty, const struct process_key *key)
 {
 	struct task_struct *task = (struct task_struct *)bpf_get_current_task();
 	struct process *process = bpf_map_lookup_elem(&processes, key);
@@ -72,7 +72,7 @@ static __always_inline bool known(const struct process_key *key)
 	bpf_map_update_elem(&processes, key, &no_process, BPF_NOEXIST);
 	process = bpf_map_lookup_elem(&processes, key);
 	if (!process) {
-		lose(LOSS_PROCESS_MAP_FULL);
+		lose(duty, LOSS_PROCESS_MAP_FULL);
 		return false;
 	}
 	describe(process, task);
@@ -87,36 +87,46 @@ static __always_inline bool known(const struct process_key *key)
 enum caller { CALLER_IS_PROCESS, CALLER_IS_ANYBODY };
 
 /* The counters of a process on this CPU, made if needed; NULL when there is no room. */
-static __always_inline struct traffic *first_here(const struct process_key *process,
+static __always_inline struct traffic *first_here(struct duty duty,
+						  const struct process_key *process,
 						  const struct traffic_key *key, enum caller caller)
 {
 	struct traffic *counters;
 
 	/* Only the process itself can be described; in an interrupt somebody else is current. */
-	if (caller == CALLER_IS_PROCESS ? !known(process) :
+	if (caller == CALLER_IS_PROCESS ? !known(duty, process) :
 					  !bpf_map_lookup_elem(&processes, process))
 		return 0;
 	bpf_map_update_elem(&traffic, key, &no_traffic, BPF_NOEXIST);
 	counters = bpf_map_lookup_elem(&traffic, key);
 	if (!counters)
-		lose(LOSS_PROCESS_MAP_FULL);
+		lose(duty, LOSS_PROCESS_MAP_FULL);
 	return counters;
 }
 
-/* Adds to one flow of a process, or to `unattributed` when it cannot have an entry. */
-static __always_inline void count(const struct process_key *process, enum caller caller,
-				  __u32 flow, __u64 bytes)
+/*
+ * Adds to one flow of a process, or to `unattributed` when it cannot have an entry. Who only
+ * follows makes the process known, to see its end whichever generation is in charge by then.
+ */
+static __always_inline void count(struct duty duty, const struct process_key *process,
+				  enum caller caller, __u32 flow, __u64 bytes)
 {
 	struct traffic_key key = {
 		.start = process->start,
 		.tgid = process->tgid,
 		.cpu = bpf_get_smp_processor_id(),
 	};
-	struct traffic *counters = bpf_map_lookup_elem(&traffic, &key);
+	struct traffic *counters;
 	__u32 zero = 0;
 
+	if (!duty.counts) {
+		if (caller == CALLER_IS_PROCESS)
+			known(duty, process);
+		return;
+	}
+	counters = bpf_map_lookup_elem(&traffic, &key);
 	if (!counters)
-		counters = first_here(process, &key, caller);
+		counters = first_here(duty, process, &key, caller);
 	if (!counters)
 		counters = bpf_map_lookup_elem(&unattributed, &zero);
 	if (!counters)
@@ -126,24 +136,30 @@ static __always_inline void count(const struct process_key *process, enum caller
 	counters->flows[flow].calls += 1;
 }
 
-static __always_inline void hint(const struct process_key *key, __u32 kind)
+/* An agent looks at everything when it starts: who only follows need not tell it. */
+static __always_inline void hint(struct duty duty, const struct process_key *key, __u32 kind)
 {
 	struct hint record = { .process = *key, .kind = kind };
 
-	if (bpf_ringbuf_output(&hints, &record, sizeof(record), 0))
-		lose(LOSS_HINT_RING_FULL);
+	if (duty.counts && bpf_ringbuf_output(&hints, &record, sizeof(record), 0))
+		lose(duty, LOSS_HINT_RING_FULL);
 }
 
 /* exec and prctl: only processes that have traffic are renamed; others are named when they do. */
 static __always_inline void renamed(void)
 {
-	struct process_key key = current_key();
-	struct process *process = bpf_map_lookup_elem(&processes, &key);
+	struct duty duty = duty_now();
+	struct process_key key;
+	struct process *process;
 
+	if (!duty.control)
+		return;
+	key = current_key();
+	process = bpf_map_lookup_elem(&processes, &key);
 	if (!process)
 		return;
 	describe(process, (struct task_struct *)bpf_get_current_task());
-	hint(&key, HINT_RENAME);
+	hint(duty, &key, HINT_RENAME);
 }
 
 /*
@@ -154,10 +170,13 @@ static __always_inline void thread_exited(void)
 {
 	struct task_struct *task = (struct task_struct *)bpf_get_current_task();
 	__u32 thread = (__u32)bpf_get_current_pid_tgid();
+	struct duty duty = duty_now();
 	struct signal_struct *signal;
 	struct process_key key;
 	struct process *process;
 
+	if (!duty.control)
+		return;
 	bpf_map_delete_elem(&peers, &thread);
 	signal = BPF_CORE_READ(task, signal);
 	if (BPF_CORE_READ(signal, live.counter) != 0)
@@ -171,7 +190,7 @@ static __always_inline void thread_exited(void)
 	else
 		process->exit_status = BPF_CORE_READ(task, group_leader, exit_code);
 	process->exited = bpf_ktime_get_boot_ns();
-	hint(&key, HINT_EXIT);
+	hint(duty, &key, HINT_EXIT);
 }
 
 #endif

@@ -158,9 +158,8 @@ static __always_inline void own(struct socket_state *socket, const struct proces
  * programs did not see being opened is younger than the counters once those older have been
  * seeded, so everything it ever read is still to be counted.
  */
-static __always_inline struct socket_state *socket_of(const struct sock *sk,
-						      struct socket_state *fresh,
-						      struct control *control)
+static __always_inline struct socket_state *socket_of(struct duty duty, const struct sock *sk,
+						      struct socket_state *fresh)
 {
 	const struct tcp_sock *tcp = (const struct tcp_sock *)sk;
 	__u64 id = (__u64)sk;
@@ -170,19 +169,19 @@ static __always_inline struct socket_state *socket_of(const struct sock *sk,
 		return socket;
 	describe_socket(sk, fresh);
 	if (fresh->protocol != IPPROTO_TCP) {
-		if (!control->sockets_released)
+		if (!duty.control->sockets_released)
 			return fresh;
 	} else if (!(fresh->flags & SOCKET_IGNORED)) {
 		/* Who is counted by call results stays so, or some bytes would count twice. */
 		if (sockets_overflowed())
 			return fresh;
-		if (control->seeded) {
+		if (duty.control->seeded) {
 			fresh->rx_seq = first_rx_seq(tcp);
 			fresh->tx_seq = first_tx_seq(tcp, false);
 		} else {
 			fresh->rx_seq = consumed_seq(tcp);
 			fresh->tx_seq = BPF_CORE_READ(tcp, write_seq);
-			lose(LOSS_SOCKET_UNKNOWN);
+			lose(duty, LOSS_SOCKET_UNKNOWN);
 		}
 	}
 	bpf_map_update_elem(&sockets, &id, fresh, BPF_NOEXIST);
@@ -190,7 +189,7 @@ static __always_inline struct socket_state *socket_of(const struct sock *sk,
 	if (socket)
 		return socket;
 	if (fresh->protocol == IPPROTO_TCP)
-		socket_map_full();
+		socket_map_full(duty);
 	return fresh;
 }
 
@@ -247,13 +246,13 @@ static __always_inline __u32 flow_of(const struct sock *sk, struct socket_state 
 }
 
 /* `bytes` moved through this socket, for the calling process. */
-static __always_inline void count_socket(const struct sock *sk, struct socket_state *socket,
-					 __u32 direction, __u64 bytes)
+static __always_inline void count_socket(struct duty duty, const struct sock *sk,
+					 struct socket_state *socket, __u32 direction, __u64 bytes)
 {
 	struct process_key key = current_key();
 
 	own(socket, &key);
-	count(&key, CALLER_IS_PROCESS, flow_of(sk, socket, direction), bytes);
+	count(duty, &key, CALLER_IS_PROCESS, flow_of(sk, socket, direction), bytes);
 }
 
 #endif

@@ -9,7 +9,7 @@
 const volatile bool counts_written = false;
 
 /* The connection stands: from here on its bytes are counted. `active`: by its own connect(). */
-static __always_inline void established(const struct sock *sk, bool active)
+static __always_inline void established(struct duty duty, const struct sock *sk, bool active)
 {
 	const struct tcp_sock *tcp = (const struct tcp_sock *)sk;
 	struct socket_state fresh = {}, *socket;
@@ -38,7 +38,7 @@ static __always_inline void established(const struct sock *sk, bool active)
 			return;
 		}
 		if (bpf_map_update_elem(&sockets, &id, &fresh, BPF_ANY))
-			socket_map_full();
+			socket_map_full(duty);
 		return;
 	}
 	socket->rx_seq = first_rx_seq(tcp);
@@ -56,21 +56,21 @@ static __always_inline void established(const struct sock *sk, bool active)
 		if (with_syn) {
 			socket->tx_seq = written;
 			key = socket->owner;
-			count(&key, CALLER_IS_ANYBODY, socket->flow | TX, with_syn);
+			count(duty, &key, CALLER_IS_ANYBODY, socket->flow | TX, with_syn);
 		}
 	}
 }
 
 static __always_inline void state_changed(const struct sock *sk, int before, int state)
 {
-	struct control *control = in_charge();
+	struct duty duty = duty_now();
 	struct socket_state fresh = {}, *socket;
 	__u64 id = (__u64)sk;
 
-	if (!control)
+	if (!duty.control)
 		return;
 	if (state == TCP_ESTABLISHED) {
-		established(sk, before == TCP_SYN_SENT);
+		established(duty, sk, before == TCP_SYN_SENT);
 		return;
 	}
 	if (state == TCP_SYN_SENT) {
@@ -82,9 +82,9 @@ static __always_inline void state_changed(const struct sock *sk, int before, int
 		fresh.owner = current_key();
 		/* Data may go with the SYN, and it is counted where nobody can be described. */
 		if (counts_written)
-			known(&fresh.owner);
+			known(duty, &fresh.owner);
 		if (bpf_map_update_elem(&sockets, &id, &fresh, BPF_ANY))
-			socket_map_full();
+			socket_map_full(duty);
 		return;
 	}
 	if (state == TCP_SYN_RECV) {
@@ -123,25 +123,25 @@ static __always_inline bool same_connection(const struct sock *sk,
  */
 static __always_inline void tcp_consumed(const struct sock *sk)
 {
-	struct control *control = in_charge();
+	struct duty duty = duty_now();
 	struct socket_state fresh = {}, *socket;
 	struct process_key owner;
 	__u32 consumed, bytes;
 	__u64 id = (__u64)sk;
 
-	if (!control || has_upper_protocol(sk))
+	if (!duty.control || has_upper_protocol(sk))
 		return;
 	socket = bpf_map_lookup_elem(&sockets, &id);
 	if (socket && socket->state == TCP_SYN_SENT)
-		established(sk, true);
+		established(duty, sk, true);
 	else if (socket && !(socket->flags & SOCKET_IGNORED) && !same_connection(sk, socket))
 		bpf_map_delete_elem(&sockets, &id);
-	socket = socket_of(sk, &fresh, control);
+	socket = socket_of(duty, sk, &fresh);
 	if (socket->flags & SOCKET_IGNORED)
 		return;
 	if (socket == &fresh) {
 		/* The result of the call is counted instead, if it is one that has a result. */
-		lose(LOSS_SOCKET_MAP_FULL);
+		lose(duty, LOSS_SOCKET_MAP_FULL);
 		return;
 	}
 	consumed = consumed_seq((const struct tcp_sock *)sk);
@@ -150,29 +150,29 @@ static __always_inline void tcp_consumed(const struct sock *sk)
 		return;
 	socket->rx_seq = consumed;
 	if (BPF_CORE_READ(sk, sk_lock.owned)) {
-		count_socket(sk, socket, RX, bytes);
+		count_socket(duty, sk, socket, RX, bytes);
 		return;
 	}
 	owner = socket->owner;
-	count(&owner, CALLER_IS_ANYBODY, flow_of(sk, socket, RX), bytes);
+	count(duty, &owner, CALLER_IS_ANYBODY, flow_of(sk, socket, RX), bytes);
 }
 
 /* The application has appended bytes to the send queue. */
 static __always_inline void tcp_written(const struct sock *sk)
 {
-	struct control *control = in_charge();
+	struct duty duty = duty_now();
 	struct socket_state fresh = {}, *socket;
 	__u32 written, bytes;
 
-	if (!control || has_upper_protocol(sk))
+	if (!duty.control || has_upper_protocol(sk))
 		return;
-	socket = socket_of(sk, &fresh, control);
+	socket = socket_of(duty, sk, &fresh);
 	if (socket == &fresh || socket->flags & SOCKET_IGNORED)
 		return;
 	if (socket->state == TCP_SYN_SENT) {
 		/* Data that goes with a SYN is counted once the connection stands. */
 		if (BPF_CORE_READ(sk, __sk_common.skc_state) != TCP_SYN_SENT)
-			established(sk, true);
+			established(duty, sk, true);
 		return;
 	}
 	written = BPF_CORE_READ((const struct tcp_sock *)sk, write_seq);
@@ -180,7 +180,7 @@ static __always_inline void tcp_written(const struct sock *sk)
 	if (!bytes)
 		return;
 	socket->tx_seq = written;
-	count_socket(sk, socket, TX, bytes);
+	count_socket(duty, sk, socket, TX, bytes);
 }
 
 #endif

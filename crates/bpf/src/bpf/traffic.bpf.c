@@ -18,16 +18,14 @@ char LICENSE[] SEC("license") = "Dual MIT/GPL";
 SEC("?tp/sched/sched_process_exit")
 int process_exit(void *ctx)
 {
-	if (in_charge())
-		thread_exited();
+	thread_exited();
 	return 0;
 }
 
 SEC("?tp_btf/sched_process_exit")
 int process_exit_btf(void *ctx)
 {
-	if (in_charge())
-		thread_exited();
+	thread_exited();
 	return 0;
 }
 
@@ -35,16 +33,14 @@ int process_exit_btf(void *ctx)
 SEC("?tp/sched/sched_process_exec")
 int process_exec(void *ctx)
 {
-	if (in_charge())
-		renamed();
+	renamed();
 	return 0;
 }
 
 SEC("?tp_btf/sched_process_exec")
 int process_exec_btf(void *ctx)
 {
-	if (in_charge())
-		renamed();
+	renamed();
 	return 0;
 }
 
@@ -55,16 +51,17 @@ int process_exec_btf(void *ctx)
 static __always_inline void name_set(__u32 thread, const char *name)
 {
 	__u64 current = bpf_get_current_pid_tgid();
+	struct duty duty = duty_now();
 	struct process *process;
 	struct process_key key;
 
-	if (!in_charge() || (__u32)current != current >> 32 || thread != (__u32)current)
+	if (!duty.control || (__u32)current != current >> 32 || thread != (__u32)current)
 		return;
 	key = current_key();
 	process = bpf_map_lookup_elem(&processes, &key);
 	if (process) {
 		bpf_probe_read_kernel_str(process->comm, sizeof(process->comm), name);
-		hint(&key, HINT_RENAME);
+		hint(duty, &key, HINT_RENAME);
 	}
 }
 
@@ -333,9 +330,10 @@ int no_page_tx(__u64 *ctx)
 	const struct socket *file = (const struct socket *)ctx[0];
 	struct peer nested = { .sk = (__u64)BPF_CORE_READ(file, sk), .nested = 1 };
 	__u32 thread = (__u32)bpf_get_current_pid_tgid();
+	struct duty duty = duty_now();
 
-	if (in_charge() && bpf_map_update_elem(&peers, &thread, &nested, BPF_ANY))
-		lose(LOSS_PEER_MAP_FULL);
+	if (duty.control && bpf_map_update_elem(&peers, &thread, &nested, BPF_ANY))
+		lose(duty, LOSS_PEER_MAP_FULL);
 	return 0;
 }
 
@@ -385,14 +383,15 @@ int seed(struct bpf_iter__task_file *ctx)
 	struct file *file = ctx->file;
 	const struct tcp_sock *tcp;
 	const struct sock *sk;
-	struct control *switches;
+	struct duty as_asked = { .counts = true };
 	struct process_key key;
 	__u32 zero = 0;
 	long refused;
 	__u64 id;
 
-	switches = bpf_map_lookup_elem(&control, &zero);
-	if (!task || !file || !switches)
+	/* By the agent of these maps, before any generation is in charge and after. */
+	as_asked.control = bpf_map_lookup_elem(&control, &zero);
+	if (!task || !file || !as_asked.control)
 		return 0;
 	sk = sock_of(file);
 	if (!sk)
@@ -409,7 +408,7 @@ int seed(struct bpf_iter__task_file *ctx)
 	if (fresh.flags & SOCKET_IGNORED || fresh.state == TCP_LISTEN)
 		return 0;
 	/* Nothing would ever remove it. */
-	if (fresh.protocol != IPPROTO_TCP && !switches->sockets_released)
+	if (fresh.protocol != IPPROTO_TCP && !as_asked.control->sockets_released)
 		return 0;
 	fresh.owner = key;
 	if (fresh.protocol == IPPROTO_TCP) {
@@ -420,6 +419,6 @@ int seed(struct bpf_iter__task_file *ctx)
 	/* Without a baseline it must be counted by call results, or its past would count. */
 	refused = bpf_map_update_elem(&sockets, &id, &fresh, BPF_NOEXIST);
 	if (refused && refused != -EEXIST)
-		socket_map_full();
+		socket_map_full(as_asked);
 	return 0;
 }

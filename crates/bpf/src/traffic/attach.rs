@@ -10,9 +10,11 @@ use super::hooks::reason;
 use super::hooks::LeftOut;
 use super::programs::Programs;
 use super::Options;
+use crate::abi::carried;
 use crate::abi::control;
 use crate::abi::ABI_MAGIC;
 use crate::abi::ABI_VERSION;
+use crate::batch::lookup;
 use crate::error::Error;
 use crate::error::Refusal;
 use crate::error::Result;
@@ -20,14 +22,18 @@ use crate::object;
 use crate::object::Constants;
 use crate::object::Loaded;
 use crate::object::Refused;
-use crate::object::Seeder;
+use crate::pins::links;
 use crate::pins::store;
 use crate::pins::Maps;
 use crate::pins::PinDirectory;
+use crate::pins::ONLY;
 use crate::plan;
 use crate::plan::Hook;
 use crate::plan::HookSet;
 use crate::plan::Plan;
+use crate::seeder;
+use crate::seeder::Seeder;
+use crate::standstill::at_standstill;
 use crate::support::Support;
 
 type Started = (Maps, Programs, Option<Seeder>, u64);
@@ -49,7 +55,7 @@ pub(super) fn make(pins: &PinDirectory, options: &Options) -> Result<Started> {
         .collect();
     for plan in plan::plans(&support, options.hooks) {
         let directory = pins.prepare()?;
-        object::make_maps(&support, options.limits, &directory)?;
+        object::make_maps(&support, options.limits, None, &directory)?;
         let maps = Maps::open(&directory)?;
         let created = boot_now();
         let mut schema = control {
@@ -101,7 +107,7 @@ pub(super) fn make(pins: &PinDirectory, options: &Options) -> Result<Started> {
             tracing::debug!(%error, "cannot note open UDP sockets");
         }
         pins.publish(&directory)?;
-        let mut programs = Programs::open(pins, plan.set, FIRST_GENERATION)?;
+        let mut programs = Programs::open(&pins.current(), plan.set, FIRST_GENERATION)?;
         programs.refused = left_out;
         programs.refused.extend(refused.iter().filter_map(as_hook));
         return Ok((maps, programs, seeder, created));
@@ -127,7 +133,7 @@ impl Loading<'_> {
         seeded: impl FnOnce(bool) -> Result<()>,
     ) -> Result<std::result::Result<(Option<Seeder>, LeftOut), Refused>> {
         let mut constants = Constants::of(self.plan, FIRST_GENERATION);
-        constants.socket_file_ops = object::socket_file_ops(self.support).unwrap_or(0);
+        constants.socket_file_ops = seeder::socket_file_ops(self.support).unwrap_or(0);
         let mut all = vec![Seeder::HOOK];
         all.extend(&self.plan.required);
         all.extend(&self.plan.optional);
@@ -178,33 +184,42 @@ pub(super) fn adopt(pins: &PinDirectory, options: &Options) -> Result<Started> {
     let directory = pins.current();
     let maps = Maps::open(&directory)?;
     let mut schema = maps.control(&directory)?;
-    let set = HookSet::from_number(schema.hook_set).ok_or_else(|| Error::Layout {
-        directory: directory.clone(),
-        found: format!("hook set {}", schema.hook_set),
-    })?;
-    if let Some(asked) = options.hooks.filter(|asked| *asked != set) {
-        return Err(Error::OtherHookSet { pinned: set, asked });
-    }
-    let complete = links_are_complete(pins, set, schema.active_generation)?;
+    // A newer agent may have begun to take these counters over, and not come to the switch.
+    pins.remove_unfinished()?;
+    let set = pinned_set(&schema, options, &directory)?;
+    let complete = links_are_complete(&directory, set, schema.active_generation)?;
     if schema.build != object::build() || !complete {
-        replace(pins, &maps, set, &mut schema)?;
+        replace(&directory, &maps, set, &mut schema)?;
     } else {
-        // An upgrade that was cut short may have left links that do nothing.
-        remove_links(pins, |g| g != schema.active_generation)?;
+        // A replacement that was cut short may have left links that do nothing.
+        remove_links(&directory, |g| g != schema.active_generation)?;
     }
-    let programs = Programs::open(pins, set, schema.active_generation)?;
+    let mut programs = Programs::open(&directory, set, schema.active_generation)?;
+    programs.missed_before = missed_before(&maps, schema.active_generation)?;
     let created = schema.created;
     Ok((maps, programs, None, created))
 }
 
-fn sockets_released(left_out: &[(Hook, String)]) -> u32 {
+/// The set that counts, if it is the one that is asked for.
+pub(super) fn pinned_set(schema: &control, options: &Options, directory: &Path) -> Result<HookSet> {
+    let set = HookSet::from_number(schema.hook_set).ok_or_else(|| Error::Layout {
+        directory: directory.to_owned(),
+        found: format!("hook set {}", schema.hook_set),
+    })?;
+    match options.hooks.filter(|asked| *asked != set) {
+        Some(asked) => Err(Error::OtherHookSet { pinned: set, asked }),
+        None => Ok(set),
+    }
+}
+
+pub(super) fn sockets_released(left_out: &[(Hook, String)]) -> u32 {
     let refused = |(hook, _): &(Hook, String)| hook.program == "socket_release";
     u32::from(!left_out.iter().any(refused))
 }
 
 /// A link may be missing when somebody removed its pin, or an attachment was cut short.
-fn links_are_complete(pins: &PinDirectory, set: HookSet, generation: u32) -> Result<bool> {
-    let links = pins.links()?;
+fn links_are_complete(directory: &Path, set: HookSet, generation: u32) -> Result<bool> {
+    let links = links(directory)?;
     let pinned = |program: &str| links.iter().any(|(g, p)| *g == generation && p == program);
     let known = plan::known_sets(set);
     Ok(known
@@ -212,48 +227,93 @@ fn links_are_complete(pins: &PinDirectory, set: HookSet, generation: u32) -> Res
         .any(|required| required.iter().all(|hook| pinned(hook.program))))
 }
 
-fn replace(pins: &PinDirectory, maps: &Maps, set: HookSet, schema: &mut control) -> Result<()> {
-    let directory = pins.current();
+/// Loads and attaches this build's programs beside those that count, on the same maps, and makes
+/// them the ones that do.
+fn replace(directory: &Path, maps: &Maps, set: HookSet, schema: &mut control) -> Result<()> {
     let support = Support::find_out()?;
-    let generation = schema
-        .active_generation
-        .wrapping_add(1)
-        .max(FIRST_GENERATION);
-    let Some(plan) = plan::plans(&support, Some(set)).into_iter().next() else {
-        let reason = plan::missing(&support, set)
-            .unwrap_or("not possible")
-            .to_owned();
-        return Err(Error::NoHookSet {
-            refused: vec![Refusal {
-                set,
-                hook: String::new(),
-                reason,
-            }],
-        });
-    };
-    remove_links(pins, |g| g == generation)?;
-    let constants = Constants::of(&plan, generation);
-    if let Err(refusal) = attach(&plan.required, constants, &support, &directory)? {
-        return Err(Error::NoHookSet {
-            refused: vec![Refusal {
-                set,
-                hook: refusal.hook.target.to_owned(),
-                reason: reason(&refusal.reason),
-            }],
-        });
-    }
-    let left_out = attach_each(&plan.optional, constants, &support, &directory)?;
+    let generation = next_generation(schema);
+    remove_links(directory, |g| g == generation)?;
+    let plan = plan_of(&support, set)?;
+    let left_out = attach_all(&plan, Constants::of(&plan, generation), &support, directory)?;
+    let before = Programs::open(directory, set, schema.active_generation)?;
+    let missed = missed_before(maps, schema.active_generation)?;
+    let after = Programs::open(directory, set, generation)?;
+    leave_missed(
+        maps,
+        missed.wrapping_add(before.own_missed_events()),
+        &after,
+    )?;
     schema.sockets_released = sockets_released(&left_out);
     schema.active_generation = generation;
     schema.build = object::build();
-    store(&maps.control, schema)?;
-    remove_links(pins, |g| g != generation)
+    at_standstill(preemptible(directory)?, || store(&maps.control, schema))?;
+    remove_links(directory, |g| g != generation)
 }
 
-fn remove_links(pins: &PinDirectory, which: impl Fn(u32) -> bool) -> Result<()> {
-    for (generation, program) in pins.links()? {
+/// Whether a task may have been put aside inside one of the programs pinned here.
+pub(super) fn preemptible(directory: &Path) -> Result<bool> {
+    let links = links(directory)?;
+    Ok(links.iter().any(|(_, program)| plan::preemptible(program)))
+}
+
+/// The generation after the one that counts; 0 is never in charge.
+pub(super) fn next_generation(schema: &control) -> u32 {
+    schema
+        .active_generation
+        .wrapping_add(1)
+        .max(FIRST_GENERATION)
+}
+
+/// How this kernel counts with a set that counts already.
+pub(super) fn plan_of(support: &Support, set: HookSet) -> Result<Plan> {
+    let plan = plan::plans(support, Some(set)).into_iter().next();
+    plan.ok_or_else(|| {
+        let reason = plan::missing(support, set).unwrap_or("not possible");
+        refusal(set, "", reason.to_owned())
+    })
+}
+
+/// Attaches what is required, or nothing; what else there is, as far as possible.
+pub(super) fn attach_all(
+    plan: &Plan,
+    constants: Constants,
+    support: &Support,
+    directory: &Path,
+) -> Result<LeftOut> {
+    if let Err(refused) = attach(&plan.required, constants, support, directory)? {
+        let reason = reason(&refused.reason);
+        return Err(refusal(plan.set, refused.hook.target, reason));
+    }
+    attach_each(&plan.optional, constants, support, directory)
+}
+
+fn refusal(set: HookSet, hook: &str, reason: String) -> Error {
+    let hook = hook.to_owned();
+    Error::NoHookSet {
+        refused: vec![Refusal { set, hook, reason }],
+    }
+}
+
+/// Events that were skipped before the programs of a generation came to count.
+pub(super) fn missed_before(maps: &Maps, generation: u32) -> Result<u64> {
+    let carried: carried = lookup(&maps.carried, &ONLY)?.unwrap_or_default();
+    Ok(carried.missed_events[(generation & 1) as usize])
+}
+
+/// Leaves that number for programs that are about to count, in the slot of their generation: the
+/// other one still tells it for those that do.
+pub(super) fn leave_missed(maps: &Maps, missed: u64, next: &Programs) -> Result<()> {
+    let mut carried: carried = lookup(&maps.carried, &ONLY)?.unwrap_or_default();
+    // Both see each event, so what they skip from now to the switch would be told twice.
+    carried.missed_events[(next.generation() & 1) as usize] =
+        missed.wrapping_sub(next.own_missed_events());
+    store(&maps.carried, &carried)
+}
+
+fn remove_links(directory: &Path, which: impl Fn(u32) -> bool) -> Result<()> {
+    for (generation, program) in links(directory)? {
         if which(generation) {
-            let path = pins.current().join(object::link_name(generation, &program));
+            let path = directory.join(object::link_name(generation, &program));
             std::fs::remove_file(&path)
                 .map_err(|e| Error::kernel(format!("remove {}", path.display()), e))?;
         }

@@ -2,9 +2,18 @@ use std::io::Read;
 use std::io::Write;
 use std::net::TcpListener;
 use std::net::TcpStream;
+use std::net::UdpSocket;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering;
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::PoisonError;
+use std::time::Duration;
+use std::time::Instant;
 
 use super::*;
 use crate::object::Limits;
+use crate::standstill::with_cpus_stopped;
 use crate::traffic::Probe;
 
 fn move_bytes(bytes: usize) {
@@ -28,22 +37,50 @@ fn received(probe: &mut Probe) -> u64 {
     })
 }
 
-#[test]
-fn programs_of_another_build_are_replaced_and_nothing_counts_twice() {
+/// Pins that go with the test, also when it fails.
+struct Pins(Options);
+
+impl std::ops::Deref for Pins {
+    type Target = Options;
+
+    fn deref(&self) -> &Options {
+        &self.0
+    }
+}
+
+impl Drop for Pins {
+    fn drop(&mut self) {
+        if self.0.directory.exists() {
+            Probe::unpin(&self.0.directory).expect("remove the test's pins");
+        }
+    }
+}
+
+fn options(name: &str) -> Option<Pins> {
     // SAFETY: geteuid has no preconditions.
     if unsafe { libc::geteuid() } != 0 || !Path::new("/sys/fs/bpf").exists() {
         eprintln!("SKIPPED: loading BPF programs needs root and a BPF file system");
-        return;
+        return None;
     }
-    let root = format!("/sys/fs/bpf/netmon-test-replace-{}", std::process::id());
-    let options = Options {
-        directory: root.clone().into(),
-        hooks: None,
+    let root = format!("/sys/fs/bpf/netmon-test-{name}-{}", std::process::id());
+    Some(Pins(Options {
+        directory: root.into(),
+        // The kernel matrix runs the tests with each set.
+        hooks: std::env::var("NETMON_TEST_HOOKS")
+            .ok()
+            .map(|set| set.parse().unwrap()),
         limits: Limits {
             processes: 1024,
             connections: 1024,
         },
         fresh: false,
+    }))
+}
+
+#[test]
+fn programs_of_another_build_are_replaced_and_nothing_counts_twice() {
+    let Some(options) = options("replace") else {
+        return;
     };
     let mut probe = Probe::start(&options).unwrap();
     move_bytes(1_000);
@@ -61,33 +98,161 @@ fn programs_of_another_build_are_replaced_and_nothing_counts_twice() {
     let mut schema = probe.maps.control(&directory).unwrap();
     schema.build ^= 1;
     store(&probe.maps.control, &schema).unwrap();
+    let mut carried: carried = lookup(&probe.maps.carried, &ONLY).unwrap().unwrap();
+    carried.missed_events[1] = 5;
+    store(&probe.maps.carried, &carried).unwrap();
     drop(probe);
 
     let mut probe = Probe::start(&options).unwrap();
+    assert!(
+        probe.read(false).unwrap().missed_events >= 5,
+        "they are cumulative"
+    );
     assert!(
         ids(&probe).iter().all(|id| !old.contains(id)),
         "new programs"
     );
     move_bytes(500);
     assert_eq!(received(&mut probe), before + 500);
-    let generations: Vec<u32> = probe
-        .pins
-        .links()
-        .unwrap()
-        .iter()
-        .map(|(g, _)| *g)
-        .collect();
+    let generations: Vec<u32> = links(&directory).unwrap().iter().map(|(g, _)| *g).collect();
     assert!(
         generations.iter().all(|generation| *generation == 2),
         "{generations:?}"
     );
 
     // A link that somebody removed is put back.
-    std::fs::remove_file(directory.join(object::link_name(2, "tcp_rx"))).unwrap();
+    let links = ["tcp_rx", "tcp_rx_btf"].map(|program| object::link_name(2, program));
+    let link = links.iter().find(|link| directory.join(link).exists());
+    std::fs::remove_file(directory.join(link.unwrap())).unwrap();
     drop(probe);
     let mut probe = Probe::start(&options).unwrap();
     move_bytes(250);
     assert_eq!(received(&mut probe), before + 750);
     drop(probe);
-    Probe::unpin(Path::new(&root)).unwrap();
+}
+
+/// All tests of this process are one row: only one at a time may send UDP.
+static ONE_FLOOD: Mutex<()> = Mutex::new(());
+
+/// Two threads that send small datagrams as fast as they can until they are told to stop.
+struct Flood {
+    stop: Arc<AtomicBool>,
+    threads: Vec<std::thread::JoinHandle<u64>>,
+}
+
+impl Flood {
+    fn start() -> Flood {
+        let stop = Arc::new(AtomicBool::new(false));
+        let send = |stop: Arc<AtomicBool>| {
+            let target = UdpSocket::bind("127.0.0.1:0").unwrap();
+            let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+            socket.connect(target.local_addr().unwrap()).unwrap();
+            let mut calls = 0;
+            while !stop.load(Ordering::Relaxed) {
+                calls += u64::from(socket.send(b"x").is_ok());
+            }
+            calls
+        };
+        let thread = |_| {
+            let stop = Arc::clone(&stop);
+            std::thread::spawn(move || send(stop))
+        };
+        Flood {
+            threads: (0..2).map(thread).collect(),
+            stop,
+        }
+    }
+
+    /// How many calls have sent something.
+    fn end(self) -> u64 {
+        self.stop.store(true, Ordering::Relaxed);
+        self.threads.into_iter().map(|t| t.join().unwrap()).sum()
+    }
+}
+
+/// UDP over IPv4 loopback that this process has sent: bytes and calls.
+fn sent(probe: &mut Probe) -> (u64, u64) {
+    let reading = probe.read(false).unwrap();
+    let mine = reading
+        .processes
+        .iter()
+        .find(|(id, _)| id.pid == std::process::id());
+    mine.map_or((0, 0), |(_, traffic)| {
+        (traffic.flows[13].bytes, traffic.flows[13].calls)
+    })
+}
+
+/// Hands over between two generations many times in a flood: how far the count is off.
+fn switches(name: &str, times: u32, hand_over: impl Fn(&Maps, &control)) -> Option<i64> {
+    let options = options(name)?;
+    let _turn = ONE_FLOOD.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut probe = Probe::start(&options).unwrap();
+    let directory = probe.directory();
+    let mut schema = probe.maps.control(&directory).unwrap();
+    let support = Support::find_out().unwrap();
+    let plan = plan_of(&support, probe.hook_set()).unwrap();
+    attach_all(&plan, Constants::of(&plan, 2), &support, &directory).unwrap();
+    let flood = Flood::start();
+    let mut longest = Duration::ZERO;
+    for turn in 0..times {
+        std::thread::sleep(Duration::from_millis(3));
+        schema.active_generation = 2 - turn % 2;
+        let begin = Instant::now();
+        hand_over(&probe.maps, &schema);
+        longest = longest.max(begin.elapsed());
+    }
+    let calls = flood.end();
+    let (bytes, counted) = sent(&mut probe);
+    assert_eq!(bytes, counted, "one byte per call");
+    drop(probe);
+    eprintln!("{name}: {calls} calls, {counted} counted, {times} switches, longest {longest:?}");
+    Some(counted as i64 - calls as i64)
+}
+
+fn stopped(maps: &Maps, schema: &control) {
+    let (stored, stopped) = with_cpus_stopped(|| store(&maps.control, schema));
+    stored.unwrap();
+    stopped.expect("all CPUs wait");
+}
+
+#[test]
+fn no_event_is_lost_or_counted_twice_at_a_switch() {
+    let Some(off) = switches("standstill", 400, stopped) else {
+        return;
+    };
+    assert_eq!(off, 0);
+}
+
+/// Prints how often a call falls between two programs when nobody stops the CPUs, and when
+/// somebody does.
+#[test]
+#[ignore = "a measurement: the figures in docs/accuracy.md"]
+fn what_a_standstill_is_good_for() {
+    let plain = |maps: &Maps, schema: &control| store(&maps.control, schema).unwrap();
+    for _ in 0..5 {
+        switches("plain", 2000, plain);
+        switches("standstill", 2000, stopped);
+    }
+}
+
+#[test]
+fn replacing_programs_in_a_flood_is_exact() {
+    let Some(options) = options("flood") else {
+        return;
+    };
+    let _turn = ONE_FLOOD.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut probe = Probe::start(&options).unwrap();
+    let flood = Flood::start();
+    for _ in 0..5 {
+        let directory = probe.directory();
+        let mut schema = probe.maps.control(&directory).unwrap();
+        schema.build ^= 1;
+        store(&probe.maps.control, &schema).unwrap();
+        drop(probe);
+        probe = Probe::start(&options).unwrap();
+    }
+    let calls = flood.end();
+    assert_eq!(sent(&mut probe).1, calls);
+    assert_eq!(probe.handover().restarts, 5);
+    drop(probe);
 }

@@ -1,6 +1,8 @@
 //! The programs in charge, and what else this kernel would allow.
 
 use std::os::fd::OwnedFd;
+use std::path::Path;
+use std::path::PathBuf;
 
 use libbpf_rs::Link;
 use libbpf_rs::Program;
@@ -12,7 +14,7 @@ use crate::error::Result;
 use crate::object;
 use crate::object::Constants;
 use crate::object::Loaded;
-use crate::pins::PinDirectory;
+use crate::pins::links;
 use crate::plan;
 use crate::plan::Hook;
 use crate::plan::HookSet;
@@ -35,8 +37,11 @@ pub struct HookState {
 #[derive(Debug)]
 pub(super) struct Programs {
     pub(super) set: HookSet,
+    directory: PathBuf,
     generation: u32,
     attached: Vec<Attached>,
+    /// Skipped events of the programs before these, see `struct carried`.
+    pub(super) missed_before: u64,
     pub(super) refused: Vec<(Hook, String)>,
 }
 
@@ -49,16 +54,19 @@ struct Attached {
 
 impl Programs {
     /// The programs whose links are pinned.
-    pub(super) fn open(pins: &PinDirectory, set: HookSet, generation: u32) -> Result<Programs> {
+    pub(super) fn open(directory: &Path, set: HookSet, generation: u32) -> Result<Programs> {
         let mut known = plan::known();
         // A program that two sets share is listed once.
         known.dedup_by_key(|hook| hook.program);
         let mut attached = Vec::new();
-        for (_, program) in pins.links()?.into_iter().filter(|(g, _)| *g == generation) {
+        for (_, program) in links(directory)?
+            .into_iter()
+            .filter(|(g, _)| *g == generation)
+        {
             let Some(hook) = known.iter().find(|hook| hook.program == program) else {
                 continue;
             };
-            let path = pins.current().join(object::link_name(generation, &program));
+            let path = directory.join(object::link_name(generation, &program));
             let failed = |e: libbpf_rs::Error| {
                 Error::kernel(format!("open {}", path.display()), crate::error::errno(&e))
             };
@@ -76,10 +84,16 @@ impl Programs {
         attached.sort_by_key(|a| known.iter().position(|hook| *hook == a.hook));
         Ok(Programs {
             set,
+            directory: directory.to_owned(),
             generation,
             attached,
+            missed_before: 0,
             refused: Vec::new(),
         })
+    }
+
+    pub(super) fn generation(&self) -> u32 {
+        self.generation
     }
 
     pub(super) fn states(&self) -> Vec<HookState> {
@@ -98,7 +112,14 @@ impl Programs {
         attached.chain(refused).collect()
     }
 
+    /// Cumulative over all programs there have been. The arithmetic wraps because `missed_before`
+    /// leaves out what the kernel skipped here while the programs before still counted.
     pub(super) fn missed_events(&self) -> u64 {
+        self.missed_before.wrapping_add(self.own_missed_events())
+    }
+
+    /// Of these programs, whether they counted or not.
+    pub(super) fn own_missed_events(&self) -> u64 {
         let lossy = self
             .attached
             .iter()
@@ -106,9 +127,9 @@ impl Programs {
         lossy.filter_map(Attached::missed_events).sum()
     }
 
-    pub(super) fn explore(&mut self, pins: &PinDirectory) -> Result<()> {
+    pub(super) fn explore(&mut self) -> Result<()> {
         let support = Support::find_out()?;
-        let directory = pins.current();
+        let directory = self.directory.clone();
         let Some(plan) = plan::plans(&support, Some(self.set)).into_iter().next() else {
             return Ok(());
         };
@@ -151,7 +172,8 @@ impl Programs {
         }
         *self = Programs {
             refused,
-            ..Programs::open(pins, self.set, self.generation)?
+            missed_before: self.missed_before,
+            ..Programs::open(&directory, self.set, self.generation)?
         };
         Ok(())
     }

@@ -42,6 +42,7 @@ fn snapshot(rows: &[(u32, u64)], last: bool) -> v1::Snapshot {
             .map(|(pid, total)| row(*pid, 0, *total))
             .collect(),
         last,
+        connections: Vec::new(),
     }
 }
 

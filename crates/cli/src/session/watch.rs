@@ -176,6 +176,7 @@ impl Follower {
             filter: Some(self.filter.clone()),
             since_seq: self.last.as_ref().map(|seen| seen.seq),
             since_instance_id: self.last.as_ref().map(|seen| seen.instance.clone()),
+            connections: false,
         };
         let mut stream = match session.subscribe(request).await {
             Ok(stream) => stream,

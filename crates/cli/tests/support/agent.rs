@@ -195,6 +195,14 @@ impl NetmonService for Service {
     type ListProcessesStream = Events<v1::ListProcessesResponse>;
     type WatchTrafficStream = Events<v1::WatchTrafficResponse>;
     type QueryHistoryStream = Events<v1::QueryHistoryResponse>;
+    type ListConnectionsStream = Events<v1::ListConnectionsResponse>;
+
+    async fn list_connections(
+        &self,
+        _request: Request<v1::ListConnectionsRequest>,
+    ) -> Result<Response<Self::ListConnectionsStream>, Status> {
+        Err(Status::unimplemented("this agent keeps no connections"))
+    }
 
     async fn query_history(
         &self,

@@ -90,6 +90,7 @@ fn row(pid: u32, conns: u32, peak: u64, flows: Vec<v1::Flow>) -> v1::Row {
             time: at(-32),
         }),
         peaks_with_loopback: None,
+        ..v1::Row::default()
     }
 }
 
@@ -202,6 +203,7 @@ pub fn snapshot() -> v1::Snapshot {
         processes,
         rows,
         last: true,
+        ..v1::Snapshot::default()
     }
 }
 
@@ -244,6 +246,7 @@ pub fn update(seq: u64, seconds: i64, bytes: u64, total: u64) -> v1::Update {
             ..row(21934, 1, 0, flows)
         }],
         forgotten: Vec::new(),
+        ..v1::Update::default()
     }
 }
 
