@@ -123,20 +123,17 @@ pub fn put_cells(columns: &[Column], heads: &[Head], folded: bool) -> Vec<u8> {
     put(&mut shape, columns.len() as u64);
     for column in columns {
         put_id(&mut shape, column.id);
-        let kinds: Vec<&[Cell]> = column
-            .cells
-            .chunk_by(|a, b| a.sum.kind == b.sum.kind)
-            .collect();
+        let kinds: Vec<&[Cell]> = column.cells.chunk_by(|a, b| a.kind == b.kind).collect();
         put(&mut shape, kinds.len() as u64);
         for cells in kinds {
-            shape.push(cells.first().map_or(0, |cell| cell.sum.kind));
+            shape.push(cells.first().map_or(0, |cell| cell.kind));
             put(&mut shape, cells.len() as u64);
             let mut next = 0;
             for cell in cells {
                 put(&mut places, u64::from(cell.at - next));
                 next = cell.at + 1;
-                put(&mut rx, cell.sum.rx);
-                put(&mut tx, cell.sum.tx);
+                put(&mut rx, cell.rx);
+                put(&mut tx, cell.tx);
             }
         }
         if folded {
@@ -184,8 +181,7 @@ pub fn read_cells(content: &[u8], heads: &[Head], folded: bool) -> Read<Vec<Colu
                 }
                 next = at + 1;
                 let (rx, tx) = (rx.number()?, tx.number()?);
-                let sum = Sum { kind, rx, tx };
-                column.cells.push(Cell { at, sum });
+                column.cells.push(Cell { at, kind, rx, tx });
             }
         }
         if folded {

@@ -60,7 +60,7 @@ pub fn seal(columns: &Columns) -> Vec<u8> {
     let mut sums: Vec<Vec<Sum>> = vec![Vec::new(); heads.len()];
     for cell in columns.processes.iter().flat_map(|column| &column.cells) {
         if let Some(sums) = sums.get_mut(cell.at as usize) {
-            add_sums(sums, &[cell.sum]);
+            add_sums(sums, &[cell.sum()]);
         }
     }
     let nature = put_nature(&columns.nature, &Span::of(heads));

@@ -80,13 +80,20 @@ impl Entry {
 }
 
 impl Table {
-    /// Takes the processes of a part. Newest part first: what is known last counts.
-    pub fn take(&mut self, query: &Query, index: u32, opened: &Opened, stretches: u32) -> Vec<u32> {
+    /// Takes the processes of a part. Newest part first: what is known last counts. Of a sealed
+    /// segment: which parts of it hold bytes that are asked for, and of how many processes.
+    pub fn take(
+        &mut self,
+        query: &Query,
+        index: u32,
+        opened: &Opened,
+        stretches: u32,
+    ) -> (Vec<u32>, usize) {
         let Some(head) = (stretches as usize)
             .checked_sub(1)
             .and_then(|last| opened.heads().get(last))
         else {
-            return Vec::new();
+            return (Vec::new(), 0);
         };
         let boot = opened.nature().boot;
         let newest = self.last_boot.is_none();
@@ -111,10 +118,10 @@ impl Table {
                         self.live.push((number, column.totals(stretches)));
                     }
                 }
-                Vec::new()
+                (Vec::new(), 0)
             }
             Opened::Sealed(sealed) => {
-                let mut needed: Vec<u32> = Vec::new();
+                let (mut needed, mut wanted_here): (Vec<u32>, _) = (Vec::new(), 0);
                 let mut known = (u32::MAX, Vec::new());
                 for listed in sealed.list() {
                     let number = self.numbers.get(&(boot, listed.id)).copied();
@@ -140,11 +147,14 @@ impl Table {
                         }
                     };
                     let wanted = self.entries[number as usize].wanted;
-                    if wanted && !listed.sums.is_empty() && !needed.contains(&listed.part) {
-                        needed.push(listed.part);
+                    if wanted && !listed.sums.is_empty() {
+                        wanted_here += 1;
+                        if needed.last() != Some(&listed.part) {
+                            needed.push(listed.part);
+                        }
                     }
                 }
-                needed
+                (needed, wanted_here)
             }
         }
     }
