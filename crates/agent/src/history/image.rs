@@ -104,6 +104,9 @@ impl Encoder {
         out.extend_from_slice(&nature.boot.0.to_le_bytes());
         put(&mut out, nature.step);
         out.push(u8::from(nature.folded));
+        let mut live: Vec<&Known> = live.collect();
+        // Together what began together: it often ends together, and is then read together.
+        live.sort_unstable_by_key(|known| (known.facts.id.start, known.facts.id.pid));
         for known in live {
             let index = encoder.index(known.facts.id).0;
             put_definition(&mut out, index, 0, known);

@@ -1,6 +1,8 @@
 //! The parts of a sealed segment as bytes: columns of numbers, close to each other what is alike,
 //! then compressed.
 
+use netmon_bpf::abi::ProcessId;
+
 use super::columns::Cell;
 use super::columns::Column;
 use super::columns::Listed;
@@ -91,21 +93,30 @@ pub fn put_versions(columns: &[Column]) -> Vec<u8> {
     put(&mut out, columns.len() as u64);
     for column in columns {
         put_id(&mut out, column.id);
-        put(&mut out, column.versions.len() as u64);
+        let mut versions = Vec::new();
+        put(&mut versions, column.versions.len() as u64);
         for version in &column.versions {
-            put(&mut out, u64::from(version.after));
-            put_known(&mut out, &version.known);
+            put(&mut versions, u64::from(version.after));
+            put_known(&mut versions, &version.known);
         }
+        // With its length, to be skipped by whoever looks for another.
+        put(&mut out, versions.len() as u64);
+        out.extend_from_slice(&versions);
     }
     out
 }
 
-/// Reads what [`put_versions`] wrote, as columns without bytes.
-pub fn read_versions(content: &[u8]) -> Read<Vec<Column>> {
-    let mut reader = Reader(content);
+/// Reads what [`put_versions`] wrote of processes that are asked for, as columns without bytes.
+pub fn read_versions(content: &[u8], wanted: impl Fn(ProcessId) -> bool) -> Read<Vec<Column>> {
+    let mut all = Reader(content);
     let mut columns = Vec::new();
-    for _ in 0..reader.count()? {
-        let mut column = Column::new(read_id(&mut reader)?);
+    for _ in 0..all.count()? {
+        let mut column = Column::new(read_id(&mut all)?);
+        let length = all.count()?;
+        let mut reader = Reader(all.bytes(length)?);
+        if !wanted(column.id) {
+            continue;
+        }
         for _ in 0..reader.count()? {
             let after = reader.small()?;
             let known = read_known(&mut reader)?;
@@ -239,7 +250,7 @@ mod tests {
             let heads = vec![Head::default(); stretches];
             let _ = unpack(&bytes);
             let _ = read_heads(&bytes);
-            let _ = read_versions(&bytes);
+            let _ = read_versions(&bytes, |_| true);
             let _ = read_list(&bytes, &Head::default());
             let _ = read_cells(&bytes, &heads, folded);
             let packed = pack(7, 3, &bytes);

@@ -14,6 +14,7 @@ use super::plan::Part;
 use super::query::Grouping;
 use super::query::Query;
 use super::sealed::Sealed;
+use super::table::Needed;
 use super::table::Table;
 use super::tally::chosen;
 use super::tally::kept_side;
@@ -28,7 +29,7 @@ const AT_A_TIME: usize = 16_384;
 #[derive(Debug, Default)]
 pub struct Reading {
     /// By part: the parts of the segment that hold processes that are asked for, and how many.
-    pub needed: HashMap<usize, (Vec<u32>, usize)>,
+    pub needed: HashMap<usize, Needed>,
     /// Damaged parts met.
     pub damaged: u64,
     /// The last ordinal that was told.
@@ -162,11 +163,15 @@ impl Reading {
                 }
             }
             Opened::Sealed(sealed) if go.can_use_list(part, opened, self.wanted(index)) => {
-                return take_list(go, table, sealed);
+                return take_list(go, table, sealed, self.needed.get(&index));
             }
             Opened::Sealed(sealed) => {
                 let by_process = matches!(go.query.group, Grouping::Process);
-                for part in self.needed.get(&index).cloned().unwrap_or_default().0 {
+                let needed = self.needed.get(&index);
+                for part in needed
+                    .map(|needed| needed.parts.clone())
+                    .unwrap_or_default()
+                {
                     let columns = match by_process {
                         true => sealed.part(part),
                         false => sealed.cells(part),
@@ -188,7 +193,7 @@ impl Reading {
     }
 
     fn wanted(&self, index: usize) -> usize {
-        self.needed.get(&index).map_or(0, |(_, wanted)| *wanted)
+        self.needed.get(&index).map_or(0, |needed| needed.processes)
     }
 
     fn take(&mut self, go: &mut Go, table: &mut Table, number: u32, column: &Column) {
@@ -296,10 +301,12 @@ impl Go<'_> {
 }
 
 /// A whole segment in one step, from its summary.
-fn take_list(go: &mut Go, table: &mut Table, sealed: &Sealed) {
+fn take_list(go: &mut Go, table: &mut Table, sealed: &Sealed, needed: Option<&Needed>) {
     let by_process = matches!(go.query.group, Grouping::Process);
     let side = kept_side(go.query.kinds).filter(|_| by_process);
-    for listed in sealed.list() {
+    let few = needed.filter(|needed| needed.processes == needed.listed.len());
+    let list = few.map_or_else(|| sealed.list(), |few| few.listed.clone());
+    for listed in list {
         let Some(number) = table.number(sealed.nature.boot, listed.id) else {
             continue;
         };
