@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::history::Grouping;
+use crate::names::path::place;
 use crate::process::Facts;
 
 /// A word to group by.
@@ -18,6 +19,8 @@ pub enum GroupBy {
     Unit,
     /// Path in the cgroup v2 tree.
     Cgroup,
+    /// Id of the container, from the cgroup path.
+    Container,
     /// Transport.
     Proto,
     /// Address family.
@@ -42,8 +45,12 @@ impl GroupBy {
             GroupBy::Process => format!("{}-{}", facts.id.pid, facts.id.start),
             GroupBy::Name => facts.name.clone(),
             GroupBy::User => facts.uid.to_string(),
-            GroupBy::Unit => unit(cgroup()).to_owned(),
+            GroupBy::Unit => place(cgroup())
+                .unit
+                .map(|unit| unit.name)
+                .unwrap_or_default(),
             GroupBy::Cgroup => cgroup().to_owned(),
+            GroupBy::Container => place(cgroup()).container.map(|c| c.id).unwrap_or_default(),
             GroupBy::Proto => if kind & 2 == 0 { "tcp" } else { "udp" }.to_owned(),
             GroupBy::Family => if kind & 1 == 0 { "ipv4" } else { "ipv6" }.to_owned(),
             GroupBy::State => match facts.exit {
@@ -51,38 +58,6 @@ impl GroupBy {
                 Some(_) => "exited",
             }
             .to_owned(),
-        }
-    }
-}
-
-/// The innermost part of a cgroup path that is a unit of systemd.
-fn unit(cgroup: &str) -> &str {
-    let is_unit = |part: &&str| {
-        [".service", ".scope", ".socket", ".mount", ".swap"]
-            .iter()
-            .any(|kind| part.ends_with(kind))
-    };
-    cgroup.rsplit('/').find(is_unit).unwrap_or_default()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_innermost_unit_counts() {
-        let cases = [
-            ("/system.slice/nginx.service", "nginx.service"),
-            ("/system.slice/nginx.service/worker", "nginx.service"),
-            (
-                "/user.slice/user-1000.slice/user@1000.service/app.slice/app-x.scope",
-                "app-x.scope",
-            ),
-            ("/", ""),
-            ("", ""),
-        ];
-        for (cgroup, expected) in cases {
-            assert_eq!(unit(cgroup), expected, "{cgroup}");
         }
     }
 }

@@ -158,6 +158,7 @@ impl NetmonService for Service {
             v1::GroupBy::User => GroupBy::User,
             v1::GroupBy::Unit => GroupBy::Unit,
             v1::GroupBy::Cgroup => GroupBy::Cgroup,
+            v1::GroupBy::Container => GroupBy::Container,
             v1::GroupBy::Proto => GroupBy::Proto,
             v1::GroupBy::Family => GroupBy::Family,
             v1::GroupBy::State => GroupBy::State,

@@ -169,6 +169,8 @@ fn process(facts: &Facts, anchor: &Anchor) -> v1::Process {
         args_cut: facts.args_cut,
         cgroup: facts.cgroup.as_deref().map(str::to_owned),
         exit: facts.exit.map(|end| exit(end, anchor)),
+        unit: None,
+        container: None,
     }
 }
 

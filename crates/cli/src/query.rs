@@ -147,6 +147,7 @@ fn request(args: &QueryArgs, selection: &Selection, ordered: &Ordered) -> v1::Qu
         GroupChoice::User => v1::GroupBy::User,
         GroupChoice::Unit => v1::GroupBy::Unit,
         GroupChoice::Cgroup => v1::GroupBy::Cgroup,
+        GroupChoice::Container => v1::GroupBy::Container,
         GroupChoice::Proto => v1::GroupBy::Proto,
         GroupChoice::Family => v1::GroupBy::Family,
         GroupChoice::State => v1::GroupBy::State,

@@ -60,8 +60,7 @@ impl Answer {
             growing: None,
             first: None,
         };
-        answer.read_heads();
-        answer.read_processes();
+        answer.read_parts();
         let step = answer.query.step.div_ceil(answer.header.kept.max(1));
         answer.query.step = step.saturating_mul(answer.header.kept);
         answer.header.step = answer.query.step;
@@ -74,51 +73,69 @@ impl Answer {
         answer
     }
 
-    fn read_heads(&mut self) {
+    /// Newest first: states are those at the end of the window. Each part is opened once.
+    fn read_parts(&mut self) {
+        let mut seen: Vec<Seen> = Vec::with_capacity(self.parts.len());
+        for index in (0..self.parts.len()).rev() {
+            seen.push(self.read_known(index));
+        }
         let mut before: Option<u64> = None;
-        for (index, part) in self.parts.iter_mut().enumerate() {
-            if !part.inside {
-                let last = part.segment.span.ordinals.1;
-                before = before.max(Some(last));
-                continue;
-            }
-            let (heads, damaged) = part.heads();
-            self.header.damaged += damaged;
-            part.inside = false;
-            for head in &heads {
-                let hole = hole(before, head);
-                before = Some(head.last);
-                if !is_inside(&self.query, head) {
-                    continue;
+        for seen in seen.into_iter().rev() {
+            if let Some((within, first)) = seen.first {
+                // What is missing before the first tick is not in the window, as far as is known.
+                if self.header.covered.is_some() {
+                    let hole = between(within.or(before), first);
+                    self.header.missing = self.header.missing.saturating_add(hole);
                 }
-                part.inside = true;
-                self.header.take(head, hole, part.step);
+                self.header.merge(seen.header);
             }
-            let end = heads.iter().rposition(|head| is_inside(&self.query, head));
-            self.stretches[index] = end.map_or(0, |end| end as u32 + 1);
+            before = before.max(seen.last);
         }
     }
 
-    /// Newest first: states are those at the end of the window.
-    fn read_processes(&mut self) {
-        for index in (0..self.parts.len()).rev() {
-            let part = &self.parts[index];
-            if !part.inside {
+    fn read_known(&mut self, index: usize) -> Seen {
+        let part = &mut self.parts[index];
+        if !part.inside {
+            return Seen {
+                last: Some(part.segment.span.ordinals.1),
+                ..Seen::default()
+            };
+        }
+        part.inside = false;
+        // Totals of who is idle come from the bytes; nothing else does.
+        let opened = match self.query.idle {
+            true => part.open(),
+            false => part.open_known(),
+        };
+        let Ok(opened) = opened else {
+            self.header.damaged += 1;
+            return Seen::default();
+        };
+        let mut seen = Seen::default();
+        for (at, head) in opened.heads().iter().enumerate() {
+            if !part.has(head) {
                 continue;
             }
-            let Ok(opened) = part.open() else {
-                self.header.damaged += 1;
-                continue;
-            };
-            // Heads of other parts of the segment do not count in `stretches`.
-            let skipped = opened.heads().iter().take_while(|h| h.first < part.from);
-            let stretches = self.stretches[index] + skipped.count() as u32;
-            self.stretches[index] = stretches;
+            if is_inside(&self.query, head) {
+                match seen.first {
+                    Some(_) => seen.header.missing += hole(seen.last, head),
+                    None => seen.first = Some((seen.last, head.first)),
+                }
+                seen.header.take(head, part.step);
+                part.inside = true;
+                self.stretches[index] = at as u32 + 1;
+            }
+            seen.last = Some(head.last);
+        }
+        if part.inside {
+            let stretches = self.stretches[index];
             let needed = self
                 .table
                 .take(&self.query, index as u32, &opened, stretches);
             self.reading.needed.insert(index, needed);
         }
+        self.header.damaged += opened.damaged();
+        seen
     }
 
     fn read_all(&mut self) {
@@ -273,26 +290,49 @@ impl Iterator for Answer {
     }
 }
 
+/// The stretches of one part that are in the window.
+#[derive(Default)]
+struct Seen {
+    header: Header,
+    /// First ordinal, and the last one before it in the same part.
+    first: Option<(Option<u64>, u64)>,
+    /// Last ordinal of the part, in the window or not.
+    last: Option<u64>,
+}
+
 impl Header {
-    fn take(&mut self, head: &Head, hole: u64, step: u64) {
-        let begin = head.wall_at(head.begin);
-        let since = self.covered.map_or(begin, |(since, _)| since);
-        // What is missing before the first tick is not in the window, as far as is known.
-        self.missing += if self.covered.is_some() { hole } else { 0 };
-        self.covered = Some((since, head.wall));
-        self.kept = self.kept.max(step);
-        self.ticks = self.ticks.saturating_add(head.ticks);
-        self.missing = self.missing.saturating_add(lost_in(head));
-        self.gaps.extend_from_slice(&head.gaps);
-        self.lower_bound |= head.lower_bound;
+    fn take(&mut self, head: &Head, step: u64) {
+        self.merge(Header {
+            covered: Some((head.wall_at(head.begin), head.wall)),
+            kept: step,
+            ticks: head.ticks,
+            missing: lost_in(head),
+            gaps: head.gaps.clone(),
+            lower_bound: head.lower_bound,
+            ..Header::default()
+        });
+    }
+
+    fn merge(&mut self, later: Header) {
+        self.covered = match (self.covered, later.covered) {
+            (Some((since, _)), Some((_, until))) => Some((since, until)),
+            (covered, later) => covered.or(later),
+        };
+        self.kept = self.kept.max(later.kept);
+        self.ticks = self.ticks.saturating_add(later.ticks);
+        self.missing = self.missing.saturating_add(later.missing);
+        self.gaps.extend(later.gaps);
+        self.lower_bound |= later.lower_bound;
     }
 }
 
 /// Ticks that were made between an ordinal and a stretch.
 pub fn hole(before: Option<u64>, head: &Head) -> u64 {
-    before.map_or(0, |before| {
-        head.first.saturating_sub(before).saturating_sub(1)
-    })
+    between(before, head.first)
+}
+
+fn between(before: Option<u64>, first: u64) -> u64 {
+    before.map_or(0, |before| first.saturating_sub(before).saturating_sub(1))
 }
 
 /// Ticks that were made in a stretch and are not in it.

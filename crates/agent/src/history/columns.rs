@@ -1,6 +1,8 @@
 //! A segment as it is worked with: decoded, by process. What was in rows is turned here; what is
 //! sealed comes in this form, some processes at a time.
 
+use std::collections::BTreeMap;
+
 use netmon_bpf::abi::ProcessId;
 
 use super::piece::add_sums;
@@ -29,8 +31,23 @@ pub struct Nature {
 pub struct Cell {
     /// Index of the stretch.
     pub at: u32,
-    /// What moved.
-    pub sum: Sum,
+    /// As in [`Sum::kind`].
+    pub kind: u8,
+    /// Received.
+    pub rx: u64,
+    /// Sent.
+    pub tx: u64,
+}
+
+impl Cell {
+    /// Its bytes.
+    pub fn sum(&self) -> Sum {
+        Sum {
+            kind: self.kind,
+            rx: self.rx,
+            tx: self.tx,
+        }
+    }
 }
 
 /// What is known of a process, from some stretch on.
@@ -109,7 +126,7 @@ impl Column {
 
     /// Cumulative bytes after these numbers of stretches, which do not fall.
     pub fn totals_at(&self, ends: &[u32]) -> Vec<Vec<Sum>> {
-        let by_kind = self.cells.chunk_by(|a, b| a.sum.kind == b.sum.kind);
+        let by_kind = self.cells.chunk_by(|a, b| a.kind == b.kind);
         let by_kind: Vec<&[Cell]> = by_kind.collect();
         let mut next = vec![0; by_kind.len()];
         let (mut totals, mut counted_from) = (Vec::new(), None);
@@ -129,7 +146,7 @@ impl Column {
             }
             for (next, cells) in next.iter_mut().zip(&by_kind) {
                 while let Some(cell) = cells.get(*next).filter(|cell| cell.at < *end) {
-                    add_sums(&mut totals, &[cell.sum]);
+                    add_sums(&mut totals, &[cell.sum()]);
                     *next += 1;
                 }
             }
@@ -138,11 +155,42 @@ impl Column {
         all
     }
 
+    /// Adds its rows to stretches that begin at an index.
+    fn fill(&self, first: u32, pieces: &mut [Piece]) {
+        let within = first..first + pieces.len() as u32;
+        let mut sums: BTreeMap<u32, Vec<Sum>> = BTreeMap::new();
+        for cell in self.cells.iter().filter(|cell| within.contains(&cell.at)) {
+            sums.entry(cell.at).or_default().push(cell.sum());
+        }
+        // Told without bytes.
+        for version in self.versions.iter().filter(|v| v.after > 0) {
+            if within.contains(&(version.after - 1)) {
+                sums.entry(version.after - 1).or_default();
+            }
+        }
+        let ends: Vec<u32> = sums.keys().map(|at| at + 1).collect();
+        for ((at, sums), totals) in sums.into_iter().zip(self.totals_at(&ends)) {
+            let Some(version) = self.version(at + 1) else {
+                continue;
+            };
+            let extra = self.extras.iter().find(|(a, _)| *a == at);
+            pieces[(at - first) as usize].rows.push(PieceRow {
+                told: version.after == at + 1,
+                known: Known {
+                    totals,
+                    ..version.known.clone()
+                },
+                sums,
+                extra: extra.map(|(_, extra)| *extra),
+            });
+        }
+    }
+
     /// Of the whole segment.
     pub fn listed(&self, part: u32, heads: &[Head], folded: bool, spread: &mut Spread) -> Listed {
         let mut sums = Vec::new();
         for cell in &self.cells {
-            add_sums(&mut sums, &[cell.sum]);
+            add_sums(&mut sums, &[cell.sum()]);
         }
         let extra = if folded {
             self.extras
@@ -165,7 +213,7 @@ impl Column {
 
     fn extra_of_ticks(&self, heads: &[Head], spread: &mut Spread) -> Extra {
         let mut extra = Extra::default();
-        let local = self.cells.iter().any(|cell| cell.sum.kind >= LOOPBACK);
+        let local = self.cells.iter().any(|cell| cell.kind >= LOOPBACK);
         for side in 0..2 {
             if side == 1 && !local {
                 extra.peaks[1] = extra.peaks[0];
@@ -174,7 +222,7 @@ impl Column {
             }
             spread.begin(heads.len());
             for cell in &self.cells {
-                if side == 1 || cell.sum.kind < LOOPBACK {
+                if side == 1 || cell.kind < LOOPBACK {
                     spread.add(cell);
                 }
             }
@@ -206,8 +254,8 @@ impl Spread {
     /// Adds a cell; one beyond the end is none.
     pub fn add(&mut self, cell: &Cell) {
         if let Some(moved) = self.moved.get_mut(cell.at as usize) {
-            moved.0 = moved.0.saturating_add(cell.sum.rx);
-            moved.1 = moved.1.saturating_add(cell.sum.tx);
+            moved.0 = moved.0.saturating_add(cell.rx);
+            moved.1 = moved.1.saturating_add(cell.tx);
         }
     }
 
@@ -219,10 +267,11 @@ impl Spread {
 }
 
 impl Columns {
-    /// The same, stretch by stretch, from an ordinal on.
-    pub fn pieces(&self, from: u64) -> Vec<Piece> {
-        let mut pieces: Vec<Piece> = self
-            .heads
+    /// The same, stretch by stretch: those of a range of indexes.
+    pub fn pieces(&self, range: std::ops::Range<usize>) -> Vec<Piece> {
+        let first = range.start;
+        let heads = self.heads.get(range).unwrap_or_default();
+        let mut pieces: Vec<Piece> = heads
             .iter()
             .map(|head| Piece {
                 head: head.clone(),
@@ -230,49 +279,9 @@ impl Columns {
             })
             .collect();
         for column in &self.processes {
-            self.fill(column, &mut pieces);
+            column.fill(first as u32, &mut pieces);
         }
-        pieces.retain(|piece| piece.head.first >= from);
         pieces
-    }
-
-    fn fill(&self, column: &Column, pieces: &mut [Piece]) {
-        let mut sums: Vec<(u32, Vec<Sum>)> = Vec::new();
-        for cell in &column.cells {
-            match sums.binary_search_by_key(&cell.at, |(at, _)| *at) {
-                Ok(found) => sums[found].1.push(cell.sum),
-                Err(place) => sums.insert(place, (cell.at, vec![cell.sum])),
-            }
-        }
-        // Told without bytes.
-        for version in column.versions.iter().filter(|v| v.after > 0) {
-            let at = version.after - 1;
-            if let Err(place) = sums.binary_search_by_key(&at, |(at, _)| *at) {
-                sums.insert(place, (at, Vec::new()));
-            }
-        }
-        for (at, sums) in sums {
-            let Some(piece) = pieces.get_mut(at as usize) else {
-                continue;
-            };
-            let Some(version) = column.version(at + 1) else {
-                continue;
-            };
-            let extra = column
-                .extras
-                .iter()
-                .find(|(a, _)| *a == at)
-                .map(|(_, e)| *e);
-            piece.rows.push(PieceRow {
-                told: version.after == at + 1,
-                known: Known {
-                    totals: column.totals(at + 1),
-                    ..version.known.clone()
-                },
-                sums,
-                extra,
-            });
-        }
     }
 
     /// What is known at the end of everyone: who lives, and who has ended meanwhile.

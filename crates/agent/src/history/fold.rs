@@ -1,6 +1,7 @@
 //! Ticks become longer stretches: sums, and the highest tick of each process.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use netmon_bpf::abi::ProcessId;
 
@@ -61,7 +62,12 @@ impl Fold {
                 .unwrap_or_else(|| Extra::of_tick(&row.sums, &piece.head));
             match self.rows.get_mut(&row.known.facts.id) {
                 Some(sum) => {
-                    sum.known = row.known.clone();
+                    let (known, now) = (&mut sum.known, &row.known);
+                    known.facts = Arc::clone(&now.facts);
+                    // A list of the same length: no new one every tick.
+                    known.totals.clone_from(&now.totals);
+                    known.peaks = now.peaks;
+                    known.peaks_with_loopback = now.peaks_with_loopback;
                     sum.told |= row.told;
                     add_sums(&mut sum.sums, &row.sums);
                     sum.extra.get_or_insert_default().merge(&extra);

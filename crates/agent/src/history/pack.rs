@@ -1,6 +1,8 @@
 //! The parts of a sealed segment as bytes: columns of numbers, close to each other what is alike,
 //! then compressed.
 
+use netmon_bpf::abi::ProcessId;
+
 use super::columns::Cell;
 use super::columns::Column;
 use super::columns::Listed;
@@ -91,21 +93,30 @@ pub fn put_versions(columns: &[Column]) -> Vec<u8> {
     put(&mut out, columns.len() as u64);
     for column in columns {
         put_id(&mut out, column.id);
-        put(&mut out, column.versions.len() as u64);
+        let mut versions = Vec::new();
+        put(&mut versions, column.versions.len() as u64);
         for version in &column.versions {
-            put(&mut out, u64::from(version.after));
-            put_known(&mut out, &version.known);
+            put(&mut versions, u64::from(version.after));
+            put_known(&mut versions, &version.known);
         }
+        // With its length, to be skipped by whoever looks for another.
+        put(&mut out, versions.len() as u64);
+        out.extend_from_slice(&versions);
     }
     out
 }
 
-/// Reads what [`put_versions`] wrote, as columns without bytes.
-pub fn read_versions(content: &[u8]) -> Read<Vec<Column>> {
-    let mut reader = Reader(content);
+/// Reads what [`put_versions`] wrote of processes that are asked for, as columns without bytes.
+pub fn read_versions(content: &[u8], wanted: impl Fn(ProcessId) -> bool) -> Read<Vec<Column>> {
+    let mut all = Reader(content);
     let mut columns = Vec::new();
-    for _ in 0..reader.count()? {
-        let mut column = Column::new(read_id(&mut reader)?);
+    for _ in 0..all.count()? {
+        let mut column = Column::new(read_id(&mut all)?);
+        let length = all.count()?;
+        let mut reader = Reader(all.bytes(length)?);
+        if !wanted(column.id) {
+            continue;
+        }
         for _ in 0..reader.count()? {
             let after = reader.small()?;
             let known = read_known(&mut reader)?;
@@ -123,20 +134,17 @@ pub fn put_cells(columns: &[Column], heads: &[Head], folded: bool) -> Vec<u8> {
     put(&mut shape, columns.len() as u64);
     for column in columns {
         put_id(&mut shape, column.id);
-        let kinds: Vec<&[Cell]> = column
-            .cells
-            .chunk_by(|a, b| a.sum.kind == b.sum.kind)
-            .collect();
+        let kinds: Vec<&[Cell]> = column.cells.chunk_by(|a, b| a.kind == b.kind).collect();
         put(&mut shape, kinds.len() as u64);
         for cells in kinds {
-            shape.push(cells.first().map_or(0, |cell| cell.sum.kind));
+            shape.push(cells.first().map_or(0, |cell| cell.kind));
             put(&mut shape, cells.len() as u64);
             let mut next = 0;
             for cell in cells {
                 put(&mut places, u64::from(cell.at - next));
                 next = cell.at + 1;
-                put(&mut rx, cell.sum.rx);
-                put(&mut tx, cell.sum.tx);
+                put(&mut rx, cell.rx);
+                put(&mut tx, cell.tx);
             }
         }
         if folded {
@@ -184,8 +192,7 @@ pub fn read_cells(content: &[u8], heads: &[Head], folded: bool) -> Read<Vec<Colu
                 }
                 next = at + 1;
                 let (rx, tx) = (rx.number()?, tx.number()?);
-                let sum = Sum { kind, rx, tx };
-                column.cells.push(Cell { at, sum });
+                column.cells.push(Cell { at, kind, rx, tx });
             }
         }
         if folded {
@@ -243,7 +250,7 @@ mod tests {
             let heads = vec![Head::default(); stretches];
             let _ = unpack(&bytes);
             let _ = read_heads(&bytes);
-            let _ = read_versions(&bytes);
+            let _ = read_versions(&bytes, |_| true);
             let _ = read_list(&bytes, &Head::default());
             let _ = read_cells(&bytes, &heads, folded);
             let packed = pack(7, 3, &bytes);

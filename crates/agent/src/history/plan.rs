@@ -60,6 +60,17 @@ impl Opened {
 }
 
 impl Part {
+    /// Opens it for what is known of processes; bytes may be left out.
+    ///
+    /// # Errors
+    /// When its file cannot be read.
+    pub fn open_known(&self) -> io::Result<Opened> {
+        match &self.segment.image {
+            Some(image) => Ok(Opened::Decoded(image.known())),
+            None => self.open(),
+        }
+    }
+
     /// Opens it.
     ///
     /// # Errors

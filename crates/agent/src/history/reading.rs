@@ -14,11 +14,13 @@ use super::plan::Part;
 use super::query::Grouping;
 use super::query::Query;
 use super::sealed::Sealed;
+use super::table::Needed;
 use super::table::Table;
 use super::tally::chosen;
 use super::tally::kept_side;
 use super::tally::Spreads;
 use super::tally::Tallies;
+use super::Sum;
 
 /// Rows that are worked on at a time: more steps of a segment are read in several goes.
 const AT_A_TIME: usize = 16_384;
@@ -26,8 +28,8 @@ const AT_A_TIME: usize = 16_384;
 /// How far an answer has read.
 #[derive(Debug, Default)]
 pub struct Reading {
-    /// By part: the parts of the segment that hold processes that are asked for.
-    pub needed: HashMap<usize, Vec<u32>>,
+    /// By part: the parts of the segment that hold processes that are asked for, and how many.
+    pub needed: HashMap<usize, Needed>,
     /// Damaged parts met.
     pub damaged: u64,
     /// The last ordinal that was told.
@@ -164,12 +166,16 @@ impl Reading {
                     }
                 }
             }
-            Opened::Sealed(sealed) if go.steps.len() == 1 && go.can_use_list(part, opened) => {
-                return take_list(go, table, sealed);
+            Opened::Sealed(sealed) if go.can_use_list(part, opened, self.wanted(index)) => {
+                return take_list(go, table, sealed, self.needed.get(&index));
             }
             Opened::Sealed(sealed) => {
                 let by_process = matches!(go.query.group, Grouping::Process);
-                for part in self.needed.get(&index).cloned().unwrap_or_default() {
+                let needed = self.needed.get(&index);
+                for part in needed
+                    .map(|needed| needed.parts.clone())
+                    .unwrap_or_default()
+                {
                     let columns = match by_process {
                         true => sealed.part(part),
                         false => sealed.cells(part),
@@ -190,6 +196,10 @@ impl Reading {
         self.spreads.observe(go.heads, &go.step_of, &mut go.steps);
     }
 
+    fn wanted(&self, index: usize) -> usize {
+        self.needed.get(&index).map_or(0, |needed| needed.processes)
+    }
+
     fn take(&mut self, go: &mut Go, table: &mut Table, number: u32, column: &Column) {
         if !table.entries[number as usize].wanted {
             return;
@@ -203,15 +213,20 @@ impl Reading {
             0
         });
         let mut touched: Vec<(usize, u32)> = Vec::new();
+        // Cells of one kind and step follow each other: they are added at once.
+        let mut run: Option<(usize, u32, Sum)> = None;
         for cell in &column.cells {
             let step = go.step_of.get(cell.at as usize).copied().flatten();
-            let Some(step) = step.filter(|_| go.query.kinds.has(cell.sum.kind)) else {
+            let Some(step) = step.filter(|_| go.query.kinds.has(cell.kind)) else {
                 continue;
             };
-            let group = table.group_of(number, cell.sum.kind);
-            let tally = go.steps[step].add(group, cell.sum);
-            if go.folded && side.is_none() {
-                tally.ticks.unknown = true;
+            let group = table.group_of(number, cell.kind);
+            match &mut run {
+                Some((s, _, sum)) if *s == step && sum.kind == cell.kind => {
+                    sum.rx = sum.rx.saturating_add(cell.rx);
+                    sum.tx = sum.tx.saturating_add(cell.tx);
+                }
+                _ => go.add(run.replace((step, group, cell.sum())), side),
             }
             if ticks {
                 self.spreads.add_to_all(cell);
@@ -224,6 +239,7 @@ impl Reading {
                 touched.push((step, group));
             }
         }
+        go.add(run, side);
         touched.sort_unstable();
         touched.dedup();
         for (step, group) in &touched {
@@ -261,12 +277,20 @@ impl Reading {
 
 impl Go<'_> {
     /// Whether sums over the whole segment are enough.
-    fn can_use_list(&self, part: &Part, opened: &Opened) -> bool {
+    fn can_use_list(&self, part: &Part, opened: &Opened, wanted: usize) -> bool {
         let by_process = matches!(self.query.group, Grouping::Process);
-        let peaks = by_process
-            && kept_side(self.query.kinds).is_some()
-            && (self.query.wanted.is_none() || self.folded);
-        (!self.query.peaks || peaks) && is_whole(self.query, part, opened)
+        // The highest tick of a sum is kept for the sum of all, and one process is its own sum.
+        let sum = self.query.wanted.is_none() || self.folded || wanted <= 1;
+        let peaks = by_process && kept_side(self.query.kinds).is_some() && sum;
+        self.steps.len() == 1 && (!self.query.peaks || peaks) && is_whole(self.query, part, opened)
+    }
+
+    /// Adds bytes to a group of a step.
+    fn add(&mut self, run: Option<(usize, u32, Sum)>, side: Option<usize>) {
+        if let Some((step, group, sum)) = run {
+            let tally = self.steps[step].add(group, sum);
+            tally.ticks.unknown |= self.folded && side.is_none();
+        }
     }
 
     /// A process has bytes in a group: each counts once in a step.
@@ -281,10 +305,12 @@ impl Go<'_> {
 }
 
 /// A whole segment in one step, from its summary.
-fn take_list(go: &mut Go, table: &mut Table, sealed: &Sealed) {
+fn take_list(go: &mut Go, table: &mut Table, sealed: &Sealed, needed: Option<&Needed>) {
     let by_process = matches!(go.query.group, Grouping::Process);
     let side = kept_side(go.query.kinds).filter(|_| by_process);
-    for listed in sealed.list() {
+    let few = needed.filter(|needed| needed.processes == needed.listed.len());
+    let list = few.map_or_else(|| sealed.list(), |few| few.listed.clone());
+    for listed in list {
         let Some(number) = table.number(sealed.nature.boot, listed.id) else {
             continue;
         };
@@ -304,11 +330,18 @@ fn take_list(go: &mut Go, table: &mut Table, sealed: &Sealed) {
                 let extra = &listed.extra;
                 let peaks = &extra.peaks[side];
                 tally.ticks.merge(peaks, extra.active[side], go.heads);
+                if go.query.wanted.is_some() {
+                    let step = &mut go.steps[0].ticks;
+                    step.merge(peaks, extra.active[side], go.heads);
+                }
             }
         }
     }
     if go.folded || side.is_none() {
         go.steps[0].ticks.unknown = true;
+        return;
+    }
+    if go.query.wanted.is_some() {
         return;
     }
     for (head, sums) in go.heads.iter().zip(&sealed.sums) {

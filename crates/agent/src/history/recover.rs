@@ -17,7 +17,6 @@ use super::disk::TierDirectory;
 use super::fold::Fold;
 use super::image::Encoder;
 use super::image::Image;
-use super::piece::Piece;
 use super::preamble;
 use super::record::record;
 use super::record::scan;
@@ -35,6 +34,9 @@ use super::Past;
 /// Newest segments of a tier that the next coarser one is completed from: more than a stretch of a
 /// coarse tier takes. A tier that was not kept before begins with these.
 const COMPLETED_FROM: usize = 16;
+
+/// Stretches that are turned into rows at a time.
+const AT_A_TIME: usize = 32;
 
 /// What was found.
 #[derive(Debug, Default)]
@@ -181,28 +183,34 @@ impl Found {
             for segment in newest.filter(|s| s.span.ordinals.1 >= from) {
                 let columns = decode(segment);
                 let nature = nature(options, index, columns.nature.boot);
-                tier.segments.extend(fold(&columns.pieces(from), nature));
+                tier.segments.extend(fold(&columns, from, nature));
             }
         }
     }
 }
 
-fn fold(pieces: &[Piece], nature: Nature) -> Option<Segment> {
+/// What of a segment begins at an ordinal or later, as a segment of a coarser tier.
+fn fold(columns: &Columns, from: u64, nature: Nature) -> Option<Segment> {
     let mut fold = Fold::new(nature.step);
-    let mut stretches = Vec::new();
-    for piece in pieces {
-        if !fold.takes(&piece.head) {
-            stretches.extend(fold.close());
-        }
-        fold.push(piece);
-    }
-    stretches.extend(fold.close());
     let (mut encoder, mut image) = Encoder::new(nature, std::iter::empty());
     let mut span = Span::default();
-    for stretch in &stretches {
-        image.push(encoder.stretch(stretch));
-        span = span.with(&stretch.head);
+    let mut close = |fold: &mut Fold| {
+        if let Some(stretch) = fold.close() {
+            image.push(encoder.stretch(&stretch));
+            span = span.with(&stretch.head);
+        }
+    };
+    let end = columns.heads.len();
+    let begin = columns.heads.partition_point(|head| head.first < from);
+    for first in (begin..end).step_by(AT_A_TIME) {
+        for piece in columns.pieces(first..end.min(first + AT_A_TIME)) {
+            if !fold.takes(&piece.head) {
+                close(&mut fold);
+            }
+            fold.push(&piece);
+        }
     }
+    close(&mut fold);
     (span.ticks > 0).then(|| Segment {
         span,
         image: Some(Arc::new(image)),

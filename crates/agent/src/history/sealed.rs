@@ -8,6 +8,8 @@
 use std::cell::Cell as Counter;
 use std::io;
 
+use netmon_bpf::abi::ProcessId;
+
 use super::columns::Column;
 use super::columns::Columns;
 use super::columns::Listed;
@@ -60,7 +62,7 @@ pub fn seal(columns: &Columns) -> Vec<u8> {
     let mut sums: Vec<Vec<Sum>> = vec![Vec::new(); heads.len()];
     for cell in columns.processes.iter().flat_map(|column| &column.cells) {
         if let Some(sums) = sums.get_mut(cell.at as usize) {
-            add_sums(sums, &[cell.sum]);
+            add_sums(sums, &[cell.sum()]);
         }
     }
     let nature = put_nature(&columns.nature, &Span::of(heads));
@@ -259,7 +261,13 @@ impl Sealed {
 
     /// What is known of the processes of one part, without their bytes.
     pub fn known(&self, part: u32) -> Vec<Column> {
-        self.read(VERSIONS, part, read_versions).unwrap_or_default()
+        self.known_of(part, |_| true)
+    }
+
+    /// The same, only of some.
+    pub fn known_of(&self, part: u32, wanted: impl Fn(ProcessId) -> bool) -> Vec<Column> {
+        self.read(VERSIONS, part, |content| read_versions(content, &wanted))
+            .unwrap_or_default()
     }
 
     /// All of it.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use netmon_bpf::abi::ProcessId;
 
+use super::columns::Listed;
 use super::piece::Head;
 use super::plan::Opened;
 use super::plan::Part;
@@ -19,6 +20,9 @@ use crate::process::Facts;
 
 /// Descriptions that are held; further ones are read again when they are needed.
 const HELD: usize = 4096;
+
+/// Rows that are described one by one.
+const FEW: usize = 256;
 
 /// One process.
 #[derive(Debug)]
@@ -52,6 +56,20 @@ pub struct Table {
     last_boot: Option<BootId>,
 }
 
+/// What of a sealed segment is asked for.
+#[derive(Debug, Clone, Default)]
+pub struct Needed {
+    /// Parts that hold it.
+    pub parts: Vec<u32>,
+    /// Processes with bytes.
+    pub processes: usize,
+    /// These, when they are few.
+    pub listed: Vec<Listed>,
+}
+
+/// So few that they need not be read again.
+const MOST_LISTED: usize = 4;
+
 /// A process and where it was found.
 struct Sighting<'a> {
     boot: BootId,
@@ -80,13 +98,14 @@ impl Entry {
 }
 
 impl Table {
-    /// Takes the processes of a part. Newest part first: what is known last counts.
-    pub fn take(&mut self, query: &Query, index: u32, opened: &Opened, stretches: u32) -> Vec<u32> {
+    /// Takes the processes of a part. Newest part first: what is known last counts. Of a sealed
+    /// segment: which parts of it hold bytes that are asked for, and of how many processes.
+    pub fn take(&mut self, query: &Query, index: u32, opened: &Opened, stretches: u32) -> Needed {
         let Some(head) = (stretches as usize)
             .checked_sub(1)
             .and_then(|last| opened.heads().get(last))
         else {
-            return Vec::new();
+            return Needed::default();
         };
         let boot = opened.nature().boot;
         let newest = self.last_boot.is_none();
@@ -99,6 +118,9 @@ impl Table {
             head,
         };
         let keep_live = newest && query.idle;
+        // Few are told of: these are described when the answer is known.
+        let few = query.top > 0 && query.top <= FEW;
+        let deferred = few && query.wanted.is_none() && matches!(query.group, Grouping::Process);
         match opened {
             Opened::Decoded(columns) => {
                 for column in &columns.processes {
@@ -111,10 +133,10 @@ impl Table {
                         self.live.push((number, column.totals(stretches)));
                     }
                 }
-                Vec::new()
+                Needed::default()
             }
             Opened::Sealed(sealed) => {
-                let mut needed: Vec<u32> = Vec::new();
+                let mut needed = Needed::default();
                 let mut known = (u32::MAX, Vec::new());
                 for listed in sealed.list() {
                     let number = self.numbers.get(&(boot, listed.id)).copied();
@@ -122,10 +144,13 @@ impl Table {
                         Some(number) if !keep_live => number,
                         _ => {
                             if known.0 != listed.part {
-                                known = match keep_live {
-                                    true => (listed.part, sealed.part(listed.part)),
-                                    false => (listed.part, sealed.known(listed.part)),
+                                let new = |id| !self.numbers.contains_key(&(boot, id));
+                                let columns = match keep_live {
+                                    true => sealed.part(listed.part),
+                                    false if deferred => Vec::new(),
+                                    false => sealed.known_of(listed.part, new),
                                 };
+                                known = (listed.part, columns);
                             }
                             let column = known.1.iter().find(|column| column.id == listed.id);
                             let version = column.and_then(|column| column.version(stretches));
@@ -140,9 +165,18 @@ impl Table {
                         }
                     };
                     let wanted = self.entries[number as usize].wanted;
-                    if wanted && !listed.sums.is_empty() && !needed.contains(&listed.part) {
-                        needed.push(listed.part);
+                    if wanted && !listed.sums.is_empty() {
+                        needed.processes += 1;
+                        if needed.parts.last() != Some(&listed.part) {
+                            needed.parts.push(listed.part);
+                        }
+                        if needed.processes <= MOST_LISTED {
+                            needed.listed.push(listed);
+                        }
                     }
+                }
+                if needed.processes > MOST_LISTED {
+                    needed.listed = Vec::new();
                 }
                 needed
             }
@@ -172,6 +206,7 @@ impl Table {
             }
         }
         let hold = wanted
+            && known
             && matches!(query.group, Grouping::Process)
             && (seen.in_memory || self.held < HELD);
         self.held += usize::from(hold);
@@ -179,7 +214,7 @@ impl Table {
             id: seen.id,
             wanted,
             place: seen.place,
-            described: hold.then(|| Arc::new(described(facts, known, seen.boot, seen.head))),
+            described: hold.then(|| Arc::new(described(facts, true, seen.boot, seen.head))),
             groups,
             counted: (u64::MAX, 0),
         });
@@ -248,7 +283,7 @@ impl Table {
             };
             let stretches = stretches.get(index).copied()?;
             let head = sealed.heads.get(stretches.checked_sub(1)? as usize)?;
-            let known = sealed.known(entry.place.1);
+            let known = sealed.known_of(entry.place.1, |id| id == entry.id);
             let column = known.iter().find(|column| column.id == entry.id)?;
             let facts = Arc::clone(&column.version(stretches)?.known.facts);
             let boot = sealed.nature.boot;

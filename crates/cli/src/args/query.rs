@@ -111,6 +111,8 @@ pub enum GroupChoice {
     Unit,
     /// Control groups
     Cgroup,
+    /// Id of the container
+    Container,
     /// TCP and UDP
     Proto,
     /// IPv4 and IPv6
@@ -128,6 +130,7 @@ impl GroupChoice {
             Self::User => "user",
             Self::Unit => "unit",
             Self::Cgroup => "cgroup",
+            Self::Container => "container",
             Self::Proto => "proto",
             Self::Family => "family",
             Self::State => "state",

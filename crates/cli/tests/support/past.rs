@@ -389,6 +389,7 @@ fn key(by: v1::GroupBy, process: &v1::Process, flow: Option<&v1::Flow>) -> Strin
         v1::GroupBy::User => process.uid.to_string(),
         v1::GroupBy::Unit if process.name == "curl" => String::new(),
         v1::GroupBy::Unit => format!("{}.service", process.name),
+        v1::GroupBy::Container => String::new(),
         v1::GroupBy::Cgroup => process.cgroup.clone().unwrap_or_default(),
         v1::GroupBy::Proto => match flow.map(v1::Flow::transport) {
             Some(v1::Transport::Udp) => "udp".to_owned(),

@@ -72,6 +72,7 @@ pub fn process(pid: u32, name: &str, age: i64) -> v1::Process {
         args_cut: false,
         cgroup: Some(format!("/system.slice/{name}.service")),
         exit: None,
+        ..v1::Process::default()
     }
 }
 
