@@ -65,10 +65,22 @@ impl Part {
     /// # Errors
     /// When its file cannot be read.
     pub fn open_known(&self) -> io::Result<Opened> {
-        match &self.segment.image {
-            Some(image) => Ok(Opened::Decoded(image.known())),
-            None => self.open(),
+        match self.sealed() {
+            Err(_) if self.segment.image.is_some() => {
+                let image = self.segment.image.as_ref();
+                let known = image.map(|image| image.known());
+                Ok(Opened::Decoded(known.unwrap_or_default()))
+            }
+            sealed => sealed,
         }
+    }
+
+    /// Sealed it is read by parts: quicker than the rows in memory.
+    fn sealed(&self) -> io::Result<Opened> {
+        let stored = self.segment.stored.as_ref();
+        let stored = stored.ok_or(io::ErrorKind::NotFound)?;
+        let sealed = Sealed::open(stored.source()?)?;
+        Ok(Opened::Sealed(Box::new(sealed)))
     }
 
     /// Opens it.
@@ -76,13 +88,9 @@ impl Part {
     /// # Errors
     /// When its file cannot be read.
     pub fn open(&self) -> io::Result<Opened> {
-        match (&self.segment.image, &self.segment.stored) {
-            (Some(image), _) => Ok(Opened::Decoded(image.columns())),
-            (None, Some(stored)) => {
-                let sealed = Sealed::open(stored.source()?)?;
-                Ok(Opened::Sealed(Box::new(sealed)))
-            }
-            (None, None) => Ok(Opened::Decoded(Columns::default())),
+        match (self.sealed(), &self.segment.image) {
+            (Err(_), Some(image)) => Ok(Opened::Decoded(image.columns())),
+            (sealed, _) => sealed,
         }
     }
 
