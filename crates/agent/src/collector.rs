@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use netmon_bpf::abi::ProcessId;
 use netmon_bpf::error::Result;
+use netmon_bpf::traffic::Census;
 use netmon_bpf::traffic::Entries;
 use netmon_bpf::traffic::HookState;
 use netmon_bpf::traffic::Probe;
@@ -178,9 +179,11 @@ impl Collector {
     fn collect(&mut self) -> Result<Collected> {
         self.ticks += 1;
         let watched = self.viewers.load(Ordering::Relaxed) > 0;
-        let read = self
-            .probe
-            .read(watched || self.ticks % UNWATCHED_CENSUS == 1)?;
+        let census = match watched || self.ticks % UNWATCHED_CENSUS == 1 {
+            true => Census::Counts,
+            false => Census::None,
+        };
+        let read = self.probe.read(census)?;
         // What is told once is kept until it was delivered, whatever fails from here on.
         let describer = &mut self.describer;
         let news = read
@@ -210,7 +213,7 @@ impl Collector {
                 unattributed: read.unattributed,
                 losses: read.losses,
                 missed_events: read.missed_events,
-                connections: read.connections,
+                connections: read.socket_counts,
             },
             entries: read.entries,
             hooks: self.hooks.take(),

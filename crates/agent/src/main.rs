@@ -11,6 +11,7 @@ use clap::Parser;
 use netmon_bpf::traffic::MapLimits;
 use netmon_bpf::traffic::Options;
 use netmon_bpf::traffic::Probe;
+use netmon_bpf::traffic::CLOSED_BYTES;
 use tokio::signal::unix::signal;
 use tokio::signal::unix::SignalKind;
 use tokio::sync::mpsc;
@@ -69,6 +70,7 @@ fn run(config: &Config) -> anyhow::Result<()> {
         limits: MapLimits {
             processes: config.max_processes,
             connections: config.max_connections,
+            closed_bytes: CLOSED_BYTES,
         },
         fresh: config.fresh,
     };

@@ -15,6 +15,8 @@ mod standstill;
 
 mod batch;
 
+mod connection;
+
 pub mod support;
 
 pub mod plan;
@@ -32,6 +34,8 @@ mod sockets;
 pub mod traffic;
 
 pub mod cgroup;
+
+pub mod interfaces;
 
 #[allow(
     dead_code,

@@ -33,7 +33,13 @@ pub struct Limits {
     pub processes: u32,
     /// Open sockets.
     pub connections: u32,
+    /// Bytes for connections that were closed and are not read yet, some 5,000 in [`CLOSED_BYTES`].
+    /// Rounded up to a power of two that the kernel takes.
+    pub closed_bytes: u32,
 }
+
+/// A good size for [`Limits::closed_bytes`].
+pub const CLOSED_BYTES: u32 = 1 << 20;
 
 /// Which object the programs of this build come from (FNV-1a): another number, other programs.
 pub(crate) fn build() -> u64 {

@@ -42,7 +42,14 @@ use crate::sockets::census;
 use crate::support::Support;
 use crate::unpreempted::Unpreempted;
 
+pub use crate::connection::Census;
+pub use crate::connection::ClosedConnection;
+pub use crate::connection::ConnectionReading;
+pub use crate::connection::ConnectionState;
+pub use crate::connection::TcpHealth;
+pub use crate::connection::Transport;
 pub use crate::object::Limits as MapLimits;
+pub use crate::object::CLOSED_BYTES;
 pub use crate::sockets::Connections as SocketCounts;
 
 pub use programs::HookState;
@@ -228,12 +235,12 @@ impl Probe {
         store(&self.maps.handover, &entry)
     }
 
-    /// Reads everything. `with_connections`: also all sockets, which costs a millisecond per
+    /// Reads everything, and of open sockets what `wanted` says, which costs some milliseconds per
     /// 10,000 of them.
     ///
     /// # Errors
     /// When the kernel refuses; the next reading then has it all.
-    pub fn read(&mut self, with_connections: bool) -> Result<Reading> {
+    pub fn read(&mut self, wanted: Census) -> Result<Reading> {
         let unpreempted = Unpreempted::enter();
         let mut reading = Reading {
             losses: self.losses()?,
@@ -265,7 +272,7 @@ impl Probe {
             reading.unattributed.add(&cpu);
         }
         reading.missed_events = self.programs.missed_events();
-        if with_connections {
+        if wanted != Census::None {
             let census = census(&self.maps, &mut self.sockets)?;
             self.socket_entries = census.entries;
             // Walking all open files takes its time, and an iterator stops no program.
@@ -275,7 +282,7 @@ impl Probe {
                 self.owners_sought = reading.time;
                 self.find_owners();
             }
-            reading.connections = Some(census.by_process.into_iter().collect());
+            reading.socket_counts = Some(census.by_process.into_iter().collect());
         }
         reading.entries = Entries {
             processes: reading.processes.len() as u32,

@@ -117,6 +117,7 @@ fn follow(
     let limits = Limits {
         processes: older.processes.max_entries(),
         connections: older.sockets.max_entries(),
+        closed_bytes: options.limits.closed_bytes,
     };
     let control = older.directory.join("control");
     object::make_maps(&support, limits, Some(&control), &directory)?;
