@@ -19,6 +19,7 @@ use tokio::sync::mpsc::Sender;
 
 use crate::causes::report;
 use crate::clock::boot_now;
+use crate::containers::Named;
 use crate::history::History;
 use crate::ledger::Reading;
 use crate::process::is_alive;
@@ -56,6 +57,7 @@ pub struct Collector {
     history: Arc<History>,
     /// News that a full channel has kept from the ledger.
     untold: Vec<Facts>,
+    named: Vec<Named>,
     vanished: Vec<ProcessId>,
     missing: HashSet<ProcessId>,
     live: Vec<ProcessId>,
@@ -105,6 +107,7 @@ impl Collector {
             ticks: 0,
             ended: Vec::new(),
             untold: Vec::new(),
+            named: Vec::new(),
             vanished: Vec::new(),
             missing: HashSet::new(),
             live: Vec::new(),
@@ -191,6 +194,7 @@ impl Collector {
             .iter()
             .map(|(id, process)| describer.facts(*id, process));
         self.untold.extend(news);
+        self.named.extend(self.describer.named());
         // Read once more since they were told as ended: now nothing can come any more.
         let safe = self.history.acknowledged().unwrap_or(0);
         let (forget, keep): (Vec<_>, Vec<_>) = self.ended.iter().partition(|(seq, _)| *seq <= safe);
@@ -210,6 +214,7 @@ impl Collector {
                 processes: read.processes,
                 news: std::mem::take(&mut self.untold),
                 vanished: std::mem::take(&mut self.vanished),
+                named: std::mem::take(&mut self.named),
                 unattributed: read.unattributed,
                 losses: read.losses,
                 missed_events: read.missed_events,
@@ -263,6 +268,7 @@ impl Collector {
                 );
                 self.untold = kept.reading.news;
                 self.vanished = kept.reading.vanished;
+                self.named = kept.reading.named;
                 true
             }
             Err(TrySendError::Closed(_)) => false,

@@ -9,6 +9,7 @@ use netmon_bpf::abi::ProcessId;
 use netmon_bpf::abi::Traffic;
 use netmon_bpf::traffic::SocketCounts;
 
+use crate::containers::Named;
 use crate::frame::FlowCount;
 use crate::frame::Frame;
 use crate::frame::Row;
@@ -32,6 +33,8 @@ pub struct Reading {
     pub news: Vec<Facts>,
     /// Found to be gone without a mark of their end.
     pub vanished: Vec<ProcessId>,
+    /// Names of containers, for the processes in them.
+    pub named: Vec<Named>,
     /// Cumulative.
     pub unattributed: Traffic,
     /// Cumulative.
@@ -101,6 +104,13 @@ impl Ledger {
         for id in reading.vanished {
             if let Some(facts) = self.roster.vanished(id, reading.time) {
                 changed.push(id);
+                news.push(facts);
+            }
+        }
+        for (container, name) in &reading.named {
+            for facts in self.roster.name(container, name) {
+                changed.push(facts.id);
+                news.retain(|told| told.id != facts.id);
                 news.push(facts);
             }
         }

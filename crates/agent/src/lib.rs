@@ -6,9 +6,13 @@ pub mod causes;
 
 pub mod clock;
 
-pub mod process;
-
 pub mod names;
+
+pub mod cgroup;
+
+pub mod containers;
+
+pub mod process;
 
 pub mod rate;
 

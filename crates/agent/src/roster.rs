@@ -13,6 +13,8 @@ use crate::frame::FlowCount;
 use crate::frame::Row;
 use crate::frame::LOOPBACK;
 use crate::history::Known;
+use crate::names::Container;
+use crate::names::ContainerName;
 use crate::process::Exit;
 use crate::process::Facts;
 use crate::rate::Peaks;
@@ -108,6 +110,26 @@ impl Roster {
             }
         }
         facts
+    }
+
+    /// A container has a name: news of everyone in it.
+    pub fn name(&mut self, container: &Container, name: &Arc<ContainerName>) -> Vec<Arc<Facts>> {
+        let mut news = Vec::new();
+        for entry in self.entries.values_mut() {
+            let Some(cgroup) = &entry.facts.cgroup else {
+                continue;
+            };
+            if cgroup.container() == Some(container) && cgroup.found_name() != Some(name) {
+                let cgroup = Some(cgroup.named(Arc::clone(name)));
+                let facts = Facts {
+                    cgroup,
+                    ..(*entry.facts).clone()
+                };
+                entry.facts = Arc::new(facts);
+                news.push(Arc::clone(&entry.facts));
+            }
+        }
+        news
     }
 
     /// The end of a process was not seen, but it is gone.

@@ -5,12 +5,14 @@ use std::time::SystemTime;
 use netmon_api::v1;
 use netmon_bpf::abi::ProcessId;
 
+use crate::cgroup::Cgroup;
 use crate::clock::Anchor;
 use crate::frame::FlowCount;
 use crate::frame::Frame;
 use crate::frame::Row;
 use crate::frame::TickFacts;
 use crate::frame::LOOPBACK;
+use crate::names::Runtime;
 use crate::process::Exit;
 use crate::process::Facts;
 use crate::rate::Peak;
@@ -169,9 +171,34 @@ fn process(facts: &Facts, anchor: &Anchor) -> v1::Process {
         args_cut: facts.args_cut,
         cgroup: facts.cgroup.as_deref().map(str::to_owned),
         exit: facts.exit.map(|end| exit(end, anchor)),
-        unit: None,
-        container: None,
+        unit: facts
+            .cgroup
+            .as_ref()
+            .and_then(|c| c.unit())
+            .map(str::to_owned),
+        container: facts.cgroup.as_ref().and_then(container),
     }
+}
+
+fn container(cgroup: &Cgroup) -> Option<v1::Container> {
+    let container = cgroup.container()?;
+    let runtime = match container.runtime {
+        Runtime::Docker => "docker",
+        Runtime::BuildKit => "buildkit",
+        Runtime::Podman => "podman",
+        Runtime::Containerd => "containerd",
+        Runtime::CriO => "cri-o",
+        Runtime::Lxc => "lxc",
+        Runtime::Nspawn => "nspawn",
+        Runtime::Qemu => "libvirt",
+        Runtime::Unknown => "",
+    };
+    Some(v1::Container {
+        id: container.id.clone(),
+        runtime: runtime.to_owned(),
+        name: cgroup.container_name(),
+        pod: cgroup.place().pod.as_ref().map(|pod| pod.uid.clone()),
+    })
 }
 
 /// wait(2): the low seven bits are the signal, 0 when it ended by itself; the second byte is the

@@ -38,8 +38,10 @@ const HOUSES: [(&str, &[&str]); 3] = [
         &[
             "causes",
             "clock",
-            "process",
             "names",
+            "cgroup",
+            "containers",
+            "process",
             "rate",
             "frame",
             "history",
