@@ -19,6 +19,7 @@ use tokio::sync::mpsc::Sender;
 
 use crate::causes::report;
 use crate::clock::boot_now;
+use crate::connections::Told;
 use crate::containers::Named;
 use crate::history::History;
 use crate::ledger::Reading;
@@ -218,7 +219,8 @@ impl Collector {
                 unattributed: read.unattributed,
                 losses: read.losses,
                 missed_events: read.missed_events,
-                connections: read.socket_counts,
+                socket_counts: read.socket_counts,
+                connections: Told::default(),
             },
             entries: read.entries,
             hooks: self.hooks.take(),

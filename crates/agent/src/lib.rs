@@ -16,6 +16,8 @@ pub mod process;
 
 pub mod rate;
 
+pub mod connection;
+
 pub mod frame;
 
 pub mod history;
@@ -26,6 +28,8 @@ pub mod past;
 
 pub mod roster;
 
+pub mod connections;
+
 pub mod ledger;
 
 pub mod collector;
@@ -33,6 +37,8 @@ pub mod collector;
 pub mod hub;
 
 pub mod capabilities;
+
+pub mod subject;
 
 pub mod selection;
 

@@ -9,6 +9,7 @@ use netmon_bpf::abi::ProcessId;
 use netmon_bpf::abi::Traffic;
 use netmon_bpf::traffic::SocketCounts;
 
+use crate::connection::Trouble;
 use crate::frame::FlowCount;
 use crate::frame::Row;
 use crate::frame::LOOPBACK;
@@ -34,6 +35,7 @@ struct Entry {
     facts: Arc<Facts>,
     flows: Vec<FlowCount>,
     connections: Option<SocketCounts>,
+    trouble: Option<Trouble>,
     peaks: Peaks,
     peaks_with_loopback: Peaks,
 }
@@ -165,6 +167,26 @@ impl Roster {
         }
     }
 
+    /// What went wrong with connections, by process. `None`: not known now, of nobody. Returns for
+    /// whom that is news.
+    pub fn suffer(&mut self, all: Option<&HashMap<ProcessId, Trouble>>) -> Vec<ProcessId> {
+        let mut changed = Vec::new();
+        for (id, entry) in &mut self.entries {
+            let now = all.map(|all| all.get(id).copied().unwrap_or_default());
+            // That nobody looks any more is no news.
+            if now.is_some_and(|now| now != entry.trouble.unwrap_or_default()) {
+                changed.push(*id);
+            }
+            entry.trouble = now;
+        }
+        changed
+    }
+
+    /// Whether the process is one of those kept.
+    pub fn has(&self, id: ProcessId) -> bool {
+        self.entries.contains_key(&id)
+    }
+
     /// Ends the tick of every process: nobody has bytes in the next one yet.
     pub fn begin(&mut self) {
         for entry in self.entries.values_mut() {
@@ -197,6 +219,7 @@ impl Roster {
             facts: Arc::clone(&entry.facts),
             flows: entry.flows.iter().filter(wanted).copied().collect(),
             connections: entry.connections,
+            trouble: entry.trouble,
             peaks: entry.peaks,
             peaks_with_loopback: entry.peaks_with_loopback,
         })
@@ -233,6 +256,7 @@ impl Entry {
             facts,
             flows: Vec::new(),
             connections: None,
+            trouble: None,
             peaks: Peaks::default(),
             peaks_with_loopback: Peaks::default(),
         }

@@ -134,9 +134,9 @@ fn row(row: &Row, anchor: &Anchor) -> v1::Row {
         peaks: Some(peaks(&row.peaks, anchor)),
         peaks_with_loopback: (row.peaks != row.peaks_with_loopback)
             .then(|| peaks(&row.peaks_with_loopback, anchor)),
-        tcp_retransmits: None,
-        tcp_resets: None,
-        tcp_connects_failed: None,
+        tcp_retransmits: row.trouble.map(|t| t.retransmits),
+        tcp_resets: row.trouble.map(|t| t.resets),
+        tcp_connects_failed: row.trouble.map(|t| t.failed),
     }
 }
 
