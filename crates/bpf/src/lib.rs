@@ -15,6 +15,8 @@ mod standstill;
 
 mod batch;
 
+mod ring;
+
 mod connection;
 
 pub mod support;
@@ -26,6 +28,8 @@ mod layout;
 mod object;
 
 mod seeder;
+
+mod lister;
 
 pub mod pins;
 

@@ -118,7 +118,7 @@ fn counts_survive_the_agent_and_are_exact() {
     assert!(reading.news.iter().any(|(id, process): &(_, Process)| {
         id.pid == std::process::id() && process.exit.is_none() && !process.args.is_empty()
     }));
-    assert_eq!(reading.losses.counts, [0; 5]);
+    assert_eq!(reading.losses.counts, [0; 7]);
 
     let busy = Probe::start(&pins.options()).unwrap_err();
     assert!(matches!(busy, Error::Busy { pid: Some(pid), .. } if pid == std::process::id()));
