@@ -25,6 +25,9 @@ use crate::connection::Trouble;
 use crate::frame::ConnectionNews;
 use fold::Folds;
 
+/// A connection that so many readings in a row do not have is gone.
+const MISSES: u8 = 4;
+
 /// How much is kept.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
@@ -78,8 +81,8 @@ pub struct Connections {
     open: HashMap<Key, Arc<ConnectionRow>>,
     /// Open and folded.
     small: HashMap<Key, Small>,
-    /// Open rows that the last reading did not have.
-    absent: HashSet<Key>,
+    /// Open rows that the last readings did not have, and how many of those.
+    absent: HashMap<Key, u8>,
     /// Oldest first.
     closed: VecDeque<Arc<ConnectionRow>>,
     folds: Folds,
@@ -95,8 +98,8 @@ pub struct Connections {
 struct Small {
     rx: Flow,
     tx: Flow,
-    /// The last reading did not have it.
-    absent: bool,
+    /// So many readings did not have it.
+    absent: u8,
 }
 
 impl Connections {
@@ -106,7 +109,7 @@ impl Connections {
             limits,
             open: HashMap::new(),
             small: HashMap::new(),
-            absent: HashSet::new(),
+            absent: HashMap::new(),
             closed: VecDeque::new(),
             folds: Folds::default(),
             lasting: HashMap::new(),
@@ -143,7 +146,7 @@ impl Connections {
             None => {
                 self.open = HashMap::new();
                 self.small = HashMap::new();
-                self.absent = HashSet::new();
+                self.absent = HashMap::new();
                 self.trouble = None;
             }
         }
@@ -172,6 +175,10 @@ impl Connections {
             if reading.tcp.is_some() {
                 trouble.entry(reading.process).or_default().add(&reading);
             }
+            // Told twice by one reading: the table was changed while it was walked.
+            if self.open.contains_key(&key) || self.small.contains_key(&key) {
+                continue;
+            }
             let known = was.remove(&key);
             self.absent.remove(&key);
             let base = small.remove(&key).map(bytes_of_small);
@@ -183,7 +190,7 @@ impl Connections {
                 let moved = self.moved(&reading, base, tick);
                 self.folds.add(key.0, reading.rx, reading.tx, moved);
                 let (rx, tx) = (reading.rx, reading.tx);
-                let absent = false;
+                let absent = 0;
                 self.small.insert(key, Small { rx, tx, absent });
                 continue;
             }
@@ -231,8 +238,8 @@ impl Connections {
         folded
     }
 
-    /// A socket may be missing from one reading, as its end comes with the next. One that is missing
-    /// twice is gone, its end was lost: what it moved is folded.
+    /// A socket may be missing from a reading, as its end comes with the next or the walk skipped it.
+    /// One that is missing for longer is gone, its end was lost: what it moved is folded.
     fn keep_absent(
         &mut self,
         was: HashMap<Key, Arc<ConnectionRow>>,
@@ -240,11 +247,12 @@ impl Connections {
         news: &mut ConnectionNews,
     ) {
         for (key, row) in was {
-            if row.total() > 0 && self.absent.insert(key) {
+            let misses = self.absent.remove(&key).unwrap_or(0) + 1;
+            if row.total() > 0 && misses < MISSES {
+                self.absent.insert(key, misses);
                 self.open.insert(key, row);
                 continue;
             }
-            self.absent.remove(&key);
             if row.total() > 0 {
                 self.folds.keep(key.0, row.rx_total, row.tx_total);
             }
@@ -254,12 +262,12 @@ impl Connections {
             news.gone.push(key);
         }
         for (key, Small { rx, tx, absent }) in small {
-            if absent {
-                self.folds.keep(key.0, rx, tx);
-            } else {
+            let absent = absent + 1;
+            if absent < MISSES {
                 self.folds.add(key.0, rx, tx, (0, 0));
-                let absent = true;
                 self.small.insert(key, Small { rx, tx, absent });
+            } else {
+                self.folds.keep(key.0, rx, tx);
             }
         }
     }
@@ -442,4 +450,4 @@ fn is_same(row: &ConnectionRow, reading: &ConnectionReading, interfaces: &Interf
 
 #[cfg(test)]
 #[path = "connections_tests.rs"]
-mod tests;
+pub(crate) mod tests;

@@ -32,6 +32,8 @@ pub mod connections;
 
 pub mod ledger;
 
+pub mod interest;
+
 pub mod collector;
 
 pub mod hub;
@@ -41,6 +43,8 @@ pub mod capabilities;
 pub mod subject;
 
 pub mod selection;
+
+pub mod sieve;
 
 pub mod grouping;
 

@@ -234,4 +234,54 @@ mod tests {
         let error = Selection::new(Some(filter)).unwrap_err();
         assert!(error.contains("'['"), "{error}");
     }
+
+    fn expressed(expression: &str) -> v1::Filter {
+        v1::Filter {
+            expression: expression.to_owned(),
+            ..v1::Filter::default()
+        }
+    }
+
+    #[test]
+    fn a_mistake_in_an_expression_is_told_with_its_column() {
+        let error = Selection::new(Some(expressed("nginx tx>"))).unwrap_err();
+        assert!(
+            error.starts_with("filter: expected ") && error.contains(" at column "),
+            "{error}"
+        );
+        let error = Selection::new(Some(expressed("user:alice"))).unwrap_err();
+        assert!(error.contains("by number"), "{error}");
+        assert!(Selection::new(Some(expressed("user:1000"))).is_ok());
+    }
+
+    #[test]
+    fn the_past_is_asked_for_what_processes_are() {
+        let past = |expression| Selection::of_the_past(Some(expressed(expression)));
+        for (expression, told) in [
+            ("port:443", "about connections"),
+            ("iface:eth0", "iface:"),
+            ("!host:10.0.0.1", "about connections"),
+            ("rx>1M", "about one tick"),
+            ("is:active", "is:active"),
+            ("total>1G", "total"),
+            ("conns>5", "conns"),
+            ("age>5m", "age"),
+        ] {
+            let error = past(expression).unwrap_err();
+            assert!(error.contains(told), "{expression}: {error}");
+        }
+        let nginx = Facts {
+            cgroup: Some("/system.slice/nginx.service".into()),
+            ..facts(7, None)
+        };
+        for (expression, expected) in [
+            ("unit:nginx is:live", true),
+            ("pid:7 user:0", true),
+            ("!cgroup:/system.slice", false),
+            ("apache", false),
+        ] {
+            let selection = past(expression).unwrap();
+            assert_eq!(selection.takes_ever(&nginx), expected, "{expression}");
+        }
+    }
 }
