@@ -10,6 +10,8 @@ pub(crate) const ABI_MAGIC: u32 = 0x6e65_746d;
 const ARGS_LEN: usize = 256;
 /// Must equal CPU_CARRIED of `abi.h`.
 pub(crate) const CPU_CARRIED: u32 = u32::MAX;
+/// Must equal PART_CARRIED of `abi.h`.
+pub(crate) const PART_CARRIED: u32 = 1;
 
 pub(crate) use types::carried;
 pub(crate) use types::control;
@@ -269,7 +271,7 @@ mod tests {
             (size_of::<traffic>(), moved + FLOWS * 16),
             (
                 size_of::<socket_state>(),
-                moved + 16 + 2 * 4 + 16 + 4 * 2 + 8 + 16 + 2 * 16 + 2 * 8 + 16 + 2 * 4 + 6 * 4,
+                moved + 16 + 2 * 4 + 16 + 4 * 2 + 8 + 16 + 2 * 16 + 2 * 8 + 16 + 6 * 4 + 6 * 4,
             ),
             (size_of::<sight>(), size_of::<socket_state>() + 8),
             (size_of::<sharer_key>(), 2 * 8 + 2 * 4),

@@ -127,20 +127,30 @@ struct socket_state {
 	__u8 zero[3];
 	struct process_key user; /* who used it first; tgid 0: nobody yet */
 	struct flow flows[DIRECTIONS]; /* of `user` */
+	__u32 flows_cpu;   /* that added to them last, if not under the lock of the socket */
+	__u32 flows_turns; /* ticks / 256, and in the low byte how often the CPU changed in these */
 	__u64 id;		 /* never used again; 0: taken over, and not looked at since */
 	__u64 opened;		 /* boot clock, ns; 0: before the counters looked */
 	__u8 local[16];		 /* as `remote` */
+	__u32 flows_spread; /* CPUs got in each other's way: each has its own in `sharers` */
+	__u32 last_zero;
 	__u32 interface;	 /* index of the device last used; 0: unknown */
 	__u32 namespace;	 /* inode number of its network namespace */
 	struct health health;	 /* TCP, once it is closed */
 };
 
-/* A process that uses a socket which another has used before. */
+/* What a process moved over a socket that is not in the entry of the socket. */
+enum part {
+	PART_LATER,   /* it has used the socket after another did */
+	PART_CARRIED, /* in an older layout; programs leave these be */
+	PART_CPU,     /* and above: on this CPU, of whichever process */
+};
+
 struct sharer_key {
 	__u64 id; /* of the socket */
 	__u64 start;
 	__u32 tgid;
-	__u32 carried; /* 1: in an older layout, by any process; programs leave these be */
+	__u32 part; /* enum part */
 };
 
 struct sharer {

@@ -132,6 +132,15 @@ static __always_inline void peer_named(struct bpf_sock_addr *call, __u32 directi
 	}
 }
 
+/* Other CPUs use the entry at the same time: never half a flow in it, and no write without need. */
+static __always_inline void went(struct socket_state *socket, __u8 flow, int interface)
+{
+	if (socket->flow != flow)
+		socket->flow = flow;
+	if (interface && socket->interface != interface)
+		socket->interface = interface;
+}
+
 /* A UDP datagram on its way down (hook set K): per datagram, so its own device decides. */
 static __always_inline void datagram_sent(const struct sk_buff *skb, __u8 family)
 {
@@ -142,6 +151,7 @@ static __always_inline void datagram_sent(const struct sk_buff *skb, __u8 family
 	__u32 headers, bytes;
 	struct process_key key;
 	__u8 flow = FLOW_TRANSPORT | family;
+	int interface = 0;
 
 	if (!duty.control || !sk)
 		return;
@@ -160,10 +170,9 @@ static __always_inline void datagram_sent(const struct sk_buff *skb, __u8 family
 
 		if (BPF_CORE_READ(device, flags) & IFF_LOOPBACK)
 			flow |= FLOW_LOOPBACK;
-		socket->interface = BPF_CORE_READ(device, ifindex);
+		interface = BPF_CORE_READ(device, ifindex);
 	}
-	/* Other CPUs use the entry at the same time: never half a flow in it. */
-	socket->flow = flow;
+	went(socket, flow, interface);
 	key = current_key();
 	count_moved(duty, socket, &key, CALLER_IS_PROCESS, flow, TX, bytes, MANY_WRITERS);
 }
@@ -188,8 +197,7 @@ static __always_inline void datagram_received(const struct sock *sk, const struc
 	interface = BPF_CORE_READ(skb, skb_iif);
 	if (interface == LOOPBACK_IFINDEX)
 		flow |= FLOW_LOOPBACK;
-	socket->interface = interface;
-	socket->flow = flow;
+	went(socket, flow, interface);
 	key = current_key();
 	count_moved(duty, socket, &key, CALLER_IS_PROCESS, flow, RX, bytes, MANY_WRITERS);
 }

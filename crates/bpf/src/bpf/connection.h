@@ -76,17 +76,30 @@ static __always_inline bool same_process(const struct process_key *a, const stru
 	return a->start == b->start && a->tgid == b->tgid;
 }
 
-/* The first use, or a socket of several processes; NULL when there is no room. */
-static __always_inline struct flow *flow_of_another(struct duty duty, struct socket_state *socket,
-						    const struct process_key *process,
-						    __u32 direction)
+static __always_inline struct sharer *part_of(const struct socket_state *socket,
+					      const struct process_key *process, __u32 part)
 {
 	struct sharer_key key = {
 		.id = socket->id,
 		.start = process->start,
 		.tgid = process->tgid,
+		.part = part,
 	};
-	struct sharer none = {}, *sharer;
+	struct sharer none = {}, *sharer = bpf_map_lookup_elem(&sharers, &key);
+
+	if (!sharer) {
+		bpf_map_update_elem(&sharers, &key, &none, BPF_NOEXIST);
+		sharer = bpf_map_lookup_elem(&sharers, &key);
+	}
+	return sharer;
+}
+
+/* The first use, or a socket of several processes; NULL when there is no room. */
+static __always_inline struct flow *flow_of_another(struct duty duty, struct socket_state *socket,
+						    const struct process_key *process,
+						    __u32 direction)
+{
+	struct sharer *sharer;
 
 	if (!process->tgid)
 		return 0;
@@ -98,12 +111,9 @@ static __always_inline struct flow *flow_of_another(struct duty duty, struct soc
 	}
 	if (same_process(&socket->user, process))
 		return &socket->flows[direction];
-	socket->shared = 1;
-	sharer = bpf_map_lookup_elem(&sharers, &key);
-	if (!sharer) {
-		bpf_map_update_elem(&sharers, &key, &none, BPF_NOEXIST);
-		sharer = bpf_map_lookup_elem(&sharers, &key);
-	}
+	if (!socket->shared)
+		socket->shared = 1;
+	sharer = part_of(socket, process, PART_LATER);
 	if (sharer)
 		return &sharer->flows[direction];
 	lose(duty, LOSS_CONNECTION_MAP_FULL);
@@ -113,13 +123,38 @@ static __always_inline struct flow *flow_of_another(struct duty duty, struct soc
 /* TCP changes its sequence numbers under the lock of the socket; calls return without it. */
 enum writers { ONE_WRITER, MANY_WRITERS };
 
+/*
+ * Threads of several CPUs use one socket, and the cell that they add to doubles what an event costs:
+ * after 255 changes of CPU within 256 ticks each has its own from then on.
+ */
+static __always_inline void another_cpu(struct socket_state *socket, __u32 cpu)
+{
+	__u32 turns = socket->flows_turns, now = (__u32)bpf_jiffies64() & ~255U;
+
+	socket->flows_cpu = cpu;
+	if ((turns & ~255U) != now)
+		socket->flows_turns = now;
+	else if ((turns & 255) == 255)
+		socket->flows_spread = 1;
+	else
+		socket->flows_turns = turns + 1;
+}
+
+static __always_inline void add_atomically(struct flow *moved, __u64 bytes)
+{
+	__sync_fetch_and_add(&moved->bytes, bytes);
+	__sync_fetch_and_add(&moved->calls, 1);
+}
+
 /* `bytes` moved through a socket: in the totals of the process, and in its connection. */
 static __always_inline void count_moved(struct duty duty, struct socket_state *socket,
 					const struct process_key *process, enum caller caller,
 					__u32 flow, __u32 direction, __u64 bytes,
 					enum writers writers)
 {
+	__u32 cpu = bpf_get_smp_processor_id();
 	struct flow *moved = &socket->flows[direction];
+	struct sharer *alone;
 
 	if (socket->shared || !same_process(&socket->user, process))
 		moved = flow_of_another(duty, socket, process, direction);
@@ -129,10 +164,19 @@ static __always_inline void count_moved(struct duty duty, struct socket_state *s
 	if (writers == ONE_WRITER) {
 		moved->bytes += bytes;
 		moved->calls += 1;
-	} else {
-		__sync_fetch_and_add(&moved->bytes, bytes);
-		__sync_fetch_and_add(&moved->calls, 1);
+		return;
 	}
+	if (socket->flows_spread) {
+		alone = part_of(socket, process, PART_CPU + cpu);
+		if (alone) {
+			/* Nobody else's, unless tasks are preempted in here. */
+			add_atomically(&alone->flows[direction], bytes);
+			return;
+		}
+	} else if (socket->flows_cpu != cpu) {
+		another_cpu(socket, cpu);
+	}
+	add_atomically(moved, bytes);
 }
 
 /* A socket is gone: tells what there was, if it was a connection of somebody. */

@@ -37,8 +37,9 @@ struct {
 	__type(value, struct socket_state);
 } sockets SEC(".maps");
 
-/* Processes that use a socket after another did. The agent deletes the entries of sockets that are
- * gone. Full: their bytes are in no connection. */
+/* Processes that use a socket after another did, and CPUs that use one at the same time. The agent
+ * deletes the entries of sockets that are gone. Full: the bytes of the former are in no connection,
+ * the latter go on getting in each other's way. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, 1024);

@@ -208,14 +208,17 @@ static __always_inline __u8 udp_flow(const struct sock *sk, struct socket_state 
 			__u8 flow = peer->flow[direction] | FLOW_TRANSPORT;
 
 			peer->fresh[direction] = 0;
-			if (state != TCP_ESTABLISHED)
+			/* Other CPUs read the entry: it is written when it changes. */
+			if (state != TCP_ESTABLISHED && socket->flow != flow)
 				socket->flow = flow;
 			return flow;
 		}
-		socket->flags &= ~SOCKET_ADDRESSED;
+		if (socket->flags & SOCKET_ADDRESSED)
+			socket->flags &= ~SOCKET_ADDRESSED;
 	}
 	if (state != TCP_ESTABLISHED) {
-		socket->state = state;
+		if (socket->state != state)
+			socket->state = state;
 		return socket->flow;
 	}
 	read_remote(sk, socket, remote);

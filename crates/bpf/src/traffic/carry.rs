@@ -22,6 +22,7 @@ use crate::abi::Losses;
 use crate::abi::ProcessId;
 use crate::abi::Traffic;
 use crate::abi::CPU_CARRIED;
+use crate::abi::PART_CARRIED;
 use crate::batch::lookup;
 use crate::batch::Batch;
 use crate::error::errno;
@@ -134,7 +135,7 @@ fn connections(older: &Older, maps: &Maps) -> Result<u64> {
             id,
             start: process.start,
             tgid: process.pid,
-            carried: 1,
+            part: PART_CARRIED,
         };
         let value = sharer { flows };
         let put = maps

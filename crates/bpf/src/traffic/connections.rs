@@ -14,6 +14,7 @@ use crate::abi::sharer_key;
 use crate::abi::sight;
 use crate::abi::socket_state;
 use crate::abi::ProcessId;
+use crate::abi::PART_CARRIED;
 use crate::batch::Batch;
 use crate::connection::Census;
 use crate::connection::ClosedConnection;
@@ -62,7 +63,7 @@ impl Connections {
             tick: tick(),
         };
         let sharers = connections.sharers(maps)?.into_values().flatten();
-        let carried = sharers.filter(|(key, _)| key.carried != 0);
+        let carried = sharers.filter(|(key, _)| key.part == PART_CARRIED);
         connections.carried = carried.map(|(key, _)| key.id).collect();
         Ok(connections)
     }
@@ -121,7 +122,7 @@ impl Connections {
     pub(super) fn closed(&mut self, maps: &Maps) -> Result<Vec<ClosedConnection>> {
         self.gone.consume()?;
         let before = &self.carried;
-        let several = |sight: &sight| sight.socket.shared != 0 || before.contains(&sight.socket.id);
+        let several = |sight: &sight| in_parts(&sight.socket) || before.contains(&sight.socket.id);
         let mut sharers = match self.gone.any(several) {
             true => self.sharers(maps)?,
             false => Sharers::new(),
@@ -223,6 +224,11 @@ impl Connections {
         }
         Ok(())
     }
+}
+
+/// Whether some of what was moved is in entries of its own.
+fn in_parts(socket: &socket_state) -> bool {
+    socket.shared != 0 || socket.flows_spread != 0
 }
 
 fn moved_by((key, sharer): (sharer_key, sharer)) -> (ProcessId, [flow; 2]) {

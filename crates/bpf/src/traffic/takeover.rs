@@ -132,7 +132,7 @@ fn follow(
     let [processes, sockets, peers] = [
         Mirror::of("processes", "", &older.processes, &maps.processes, slow)?,
         // What was moved is carried over; who follows adds nothing.
-        Mirror::of("sockets", "flows.", &older.sockets, &maps.sockets, slow)?,
+        Mirror::of("sockets", "flows", &older.sockets, &maps.sockets, slow)?,
         Mirror::of("peers", "", &older.peers, &maps.peers, slow)?,
     ];
     // First, because where this is set a socket without an entry is counted by call results.
