@@ -33,6 +33,10 @@ pub struct ConnectionRow {
 
 /// What stands behind a row.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[allow(
+    clippy::large_enum_variant,
+    reason = "nearly all rows are about one socket"
+)]
 pub enum Kind {
     /// One socket.
     Socket(Socket),

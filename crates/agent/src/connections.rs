@@ -91,6 +91,8 @@ pub struct Connections {
     trouble: Option<HashMap<ProcessId, Trouble>>,
     /// The last reading had the open ones.
     detailed: bool,
+    /// The last TCP connections that were open told how they fare.
+    health: Option<bool>,
 }
 
 /// An open one without a row.
@@ -115,6 +117,7 @@ impl Connections {
             lasting: HashMap::new(),
             trouble: None,
             detailed: false,
+            health: None,
         }
     }
 
@@ -164,14 +167,16 @@ impl Connections {
         news: &mut ConnectionNews,
     ) {
         let mut trouble = self.lasting.clone();
-        let mut tells = true;
+        // Some that just change hands may not tell; where none does, the kernel refuses.
+        let (mut tells, mut tcp) = (false, false);
         let mut was = std::mem::take(&mut self.open);
         let mut small = std::mem::take(&mut self.small);
         self.open.reserve(open.len().min(self.limits.open));
         let folded = self.smallest(&open, &was, &small);
         for (reading, folds) in open.into_iter().zip(folded) {
             let key = (reading.process, reading.id);
-            tells &= reading.tcp.is_some() || reading.transport != Transport::Tcp;
+            tcp |= reading.transport == Transport::Tcp;
+            tells |= reading.tcp.is_some();
             if reading.tcp.is_some() {
                 trouble.entry(reading.process).or_default().add(&reading);
             }
@@ -205,7 +210,10 @@ impl Connections {
             self.open.insert(key, row);
         }
         self.keep_absent(was, small, news);
-        self.trouble = tells.then_some(trouble);
+        if tcp {
+            self.health = Some(tells);
+        }
+        self.trouble = (tells || !tcp).then_some(trouble);
     }
 
     /// Which of these are to be folded: those beyond the limit that move nothing, the smallest first.
@@ -387,6 +395,11 @@ impl Connections {
     /// are not known now, or the kernel does not tell.
     pub fn trouble(&self) -> Option<&HashMap<ProcessId, Trouble>> {
         self.trouble.as_ref()
+    }
+
+    /// Whether open TCP sockets tell how they fare. `None`: none was seen yet.
+    pub fn tells_health(&self) -> Option<bool> {
+        self.health
     }
 
     /// Whether the last reading had the open ones.

@@ -106,6 +106,8 @@ pub struct Condition {
     pub hooks: Vec<HookState>,
     /// How full the maps are.
     pub entries: Entries,
+    /// Whether open TCP sockets told how they fare. `None`: nobody has asked, or there was none.
+    pub health: Option<bool>,
     /// Cumulative, by cause.
     pub losses: netmon_bpf::abi::Losses,
     /// Events the kernel skipped; cumulative.
@@ -257,6 +259,7 @@ impl Hub {
         Condition {
             hooks: state.hooks.clone(),
             entries: state.entries,
+            health: state.ledger.connections().tells_health(),
             losses,
             missed_events,
             viewers: self.interest.viewers(),

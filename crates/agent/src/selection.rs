@@ -97,6 +97,11 @@ impl Selection {
         self.expression.uses_connections()
     }
 
+    /// Whether there are bare words, which look at remote addresses too where connections are known.
+    pub fn searches_hosts(&self) -> bool {
+        self.expression.searches_hosts()
+    }
+
     /// Whether the process, as it is in this tick, is one of those asked for.
     pub fn takes(&self, row: &Row, tick: &TickFacts, connections: &[Arc<ConnectionRow>]) -> bool {
         self.matches(&row.facts) && self.expresses(row, tick, connections)

@@ -106,11 +106,11 @@ impl NetmonService for Service {
         request: Request<v1::ListProcessesRequest>,
     ) -> Reply<Self::ListProcessesStream> {
         let selection = selection(request.into_inner().filter)?;
-        let snapshot = self.hub.snapshot();
         let connections = match selection.uses_connections() {
             true => self.details().await?.open,
             false => Vec::new(),
         };
+        let snapshot = self.hub.snapshot();
         let connections = ByProcess::new(connections);
         let wanted = |row: &Row| selection.takes(row, &snapshot.tick, connections.of(row.facts.id));
         let parts = wire::snapshot(&snapshot.tick, &snapshot.rows, &[], &Anchor::now(), wanted);

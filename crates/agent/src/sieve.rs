@@ -62,9 +62,19 @@ impl Sieve {
         self.shown.contains(&process)
     }
 
-    /// What of a frame is to be told. `connections`: all that are known now, for the filter and for
-    /// those who come in; may be younger than the frame.
-    pub fn pass(&mut self, frame: &Frame, selection: &Selection, connections: &ByProcess) -> Frame {
+    /// What of a frame is to be told. `look`: the filter has to look at connections. `all` gives those
+    /// that are known now, for the filter and for those who come in; they may be younger than the frame.
+    pub fn pass(
+        &mut self,
+        frame: &Frame,
+        selection: &Selection,
+        look: bool,
+        all: impl Fn() -> ByProcess,
+    ) -> Frame {
+        let mut connections = match look {
+            true => all(),
+            false => ByProcess::default(),
+        };
         self.follow(frame);
         let mut told = Frame {
             tick: frame.tick.clone(),
@@ -94,6 +104,9 @@ impl Sieve {
         let rows = frame.rows.iter().filter(|row| stays(&row.facts.id));
         told.rows.extend(rows.cloned());
         if let Some(news) = &frame.connections {
+            if !look && !come.is_empty() {
+                connections = all();
+            }
             let rows = news.rows.iter().filter(|row| stays(&row.key.0));
             let all = come.iter().flat_map(|id| connections.of(*id));
             let keys = news.gone.iter().filter(|key| stays(&key.0));

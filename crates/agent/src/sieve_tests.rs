@@ -62,19 +62,34 @@ fn a_process_is_told_while_its_rate_is_high_and_forgotten_when_it_is_not() {
     let fast = selection("rx>1K");
     let none = ByProcess::default();
     let mut sieve = Sieve::new(&fast, &[row(7, 0, 5000)], &tick(), &none);
-    let told = sieve.pass(&frame(vec![row(7, 3000, 8000)]), &fast, &none);
+    let told = sieve.pass(
+        &frame(vec![row(7, 3000, 8000)]),
+        &fast,
+        false,
+        ByProcess::default,
+    );
     assert_eq!(pids(&told), (vec![7], vec![]));
     assert_eq!(told.news.len(), 1, "it is described when it comes");
     assert_eq!(told.rows[0].flows[0].rx_total.bytes, 8000);
-    let told = sieve.pass(&frame(vec![row(7, 2000, 10_000)]), &fast, &none);
+    let told = sieve.pass(
+        &frame(vec![row(7, 2000, 10_000)]),
+        &fast,
+        false,
+        ByProcess::default,
+    );
     assert_eq!((pids(&told), told.news.len()), ((vec![7], vec![]), 0));
-    let told = sieve.pass(&frame(vec![]), &fast, &none);
+    let told = sieve.pass(&frame(vec![]), &fast, false, ByProcess::default);
     assert_eq!(
         pids(&told),
         (vec![], vec![7]),
         "a frame without it is a rate of 0"
     );
-    let told = sieve.pass(&frame(vec![row(7, 1, 10_001)]), &fast, &none);
+    let told = sieve.pass(
+        &frame(vec![row(7, 1, 10_001)]),
+        &fast,
+        false,
+        ByProcess::default,
+    );
     assert_eq!(pids(&told), (vec![], vec![]));
 }
 
@@ -85,7 +100,7 @@ fn one_that_is_idle_matches_without_a_row_of_its_own() {
     let mut sieve = Sieve::new(&idle, &[row(7, 9, 9)], &tick(), &none);
     assert!(!sieve.shows(facts(7, None).id));
     assert_eq!(
-        pids(&sieve.pass(&frame(vec![]), &idle, &none)),
+        pids(&sieve.pass(&frame(vec![]), &idle, false, ByProcess::default)),
         (vec![7], vec![])
     );
 }
@@ -97,8 +112,14 @@ fn who_is_dropped_is_forgotten_if_it_was_told() {
     let mut sieve = Sieve::new(&all, &[row(7, 0, 1), row(9, 0, 1)], &tick(), &none);
     let mut gone = frame(vec![]);
     gone.forgotten = vec![facts(7, None).id, facts(9, None).id];
-    assert_eq!(pids(&sieve.pass(&gone, &all, &none)), (vec![], vec![7]));
-    assert_eq!(pids(&sieve.pass(&gone, &all, &none)), (vec![], vec![]));
+    assert_eq!(
+        pids(&sieve.pass(&gone, &all, false, ByProcess::default)),
+        (vec![], vec![7])
+    );
+    assert_eq!(
+        pids(&sieve.pass(&gone, &all, false, ByProcess::default)),
+        (vec![], vec![])
+    );
 }
 
 #[test]

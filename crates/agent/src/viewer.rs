@@ -132,12 +132,10 @@ impl Viewer {
         let gap = self.advance(&frame.tick, &anchor);
         let update = match &mut self.sieve {
             Some(sieve) => {
-                // Also for those who come in, with all they have.
-                let all = match self.connections || self.selection.uses_connections() {
-                    true => self.hub.connection_rows(),
-                    false => Vec::new(),
-                };
-                let mut told = sieve.pass(frame, &self.selection, &ByProcess::new(all));
+                let words = &self.selection;
+                let look = words.uses_connections() || self.connections && words.searches_hosts();
+                let all = || ByProcess::new(self.hub.connection_rows());
+                let mut told = sieve.pass(frame, words, look, all);
                 if !self.connections {
                     told.connections = None;
                 }
