@@ -199,6 +199,7 @@ impl Machine {
             news,
             rows,
             forgotten: Vec::new(),
+            connections: None,
         };
         let wall = START + time;
         (frame, Moment { wall, gap: None })
@@ -220,6 +221,7 @@ fn row(process: &Process) -> Row {
             })
             .collect(),
         connections: None,
+        trouble: None,
         peaks: process.peaks,
         peaks_with_loopback: process.peaks,
     }

@@ -5,7 +5,8 @@ use netmon_bpf::plan::HookSet;
 use netmon_bpf::traffic::HookState;
 
 /// Every capability by name, available or not. The names are explained in docs/accuracy.md.
-pub fn capabilities(set: HookSet, hooks: &[HookState]) -> Vec<Capability> {
+/// `health`: whether open TCP sockets told how they fare, `None` as long as nobody has asked.
+pub fn capabilities(set: HookSet, hooks: &[HookState], health: Option<bool>) -> Vec<Capability> {
     let attached = |program: &str| {
         hooks
             .iter()
@@ -32,6 +33,25 @@ pub fn capabilities(set: HookSet, hooks: &[HookState]) -> Vec<Capability> {
     all.push(match attached("socket_release") {
         true => full("connections"),
         false => missing("connections", why("socket_release")),
+    });
+    all.push(match attached("socket_release") {
+        true => full("connection_details"),
+        false => Capability {
+            reason: Some("the end of a UDP socket is not seen: its row stays open".to_owned()),
+            ..full("connection_details")
+        },
+    });
+    all.push(Capability {
+        reason: (set != HookSet::Kprobe)
+            .then(|| "unknown for UDP without a peer: only calls are seen".to_owned()),
+        ..full("interface")
+    });
+    all.push(match health {
+        Some(false) => missing(
+            "tcp_health",
+            Some("open sockets cannot be asked; the agent's log says why".to_owned()),
+        ),
+        _ => full("tcp_health"),
     });
     for name in ["mptcp", "ktls"] {
         all.push(if upper {

@@ -50,7 +50,7 @@ fn print(options: &Options) -> anyhow::Result<()> {
         )?;
     }
     writeln!(out)?;
-    for capability in capabilities(probe.hook_set(), &probe.hooks()) {
+    for capability in capabilities(probe.hook_set(), &probe.hooks(), None) {
         let word = if capability.available { "ok" } else { "n/a" };
         let reason = capability.reason.unwrap_or_default();
         writeln!(out, "{:<15} {word:<4} {reason}", capability.name)?;

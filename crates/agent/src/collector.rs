@@ -1,8 +1,7 @@
 //! The one thread that owns the probe: reads every tick, describes who is new, hands it on.
 
+use std::collections::HashMap;
 use std::collections::HashSet;
-use std::sync::atomic::AtomicU32;
-use std::sync::atomic::Ordering;
 use std::sync::mpsc::Receiver;
 use std::sync::mpsc::RecvTimeoutError;
 use std::sync::Arc;
@@ -10,6 +9,9 @@ use std::time::Duration;
 
 use netmon_bpf::abi::ProcessId;
 use netmon_bpf::error::Result;
+use netmon_bpf::interfaces::Interfaces;
+use netmon_bpf::traffic::ClosedConnection;
+use netmon_bpf::traffic::ConnectionReading;
 use netmon_bpf::traffic::Entries;
 use netmon_bpf::traffic::HookState;
 use netmon_bpf::traffic::Probe;
@@ -18,7 +20,10 @@ use tokio::sync::mpsc::Sender;
 
 use crate::causes::report;
 use crate::clock::boot_now;
+use crate::connections::Told;
+use crate::containers::Named;
 use crate::history::History;
+use crate::interest::Interest;
 use crate::ledger::Reading;
 use crate::process::is_alive;
 use crate::process::sees_all_processes;
@@ -46,8 +51,8 @@ pub struct Collector {
     tick: Duration,
     seq: u64,
     last: u64,
-    /// Nobody needs connection counts every tick while nobody looks.
-    viewers: Arc<AtomicU32>,
+    interest: Arc<Interest>,
+    interfaces: Interfaces,
     ticks: u64,
     /// Told to the ledger in that tick, their counters final: to be deleted after one more reading,
     /// and not before the tick is where the end of this agent cannot take it from.
@@ -55,6 +60,8 @@ pub struct Collector {
     history: Arc<History>,
     /// News that a full channel has kept from the ledger.
     untold: Vec<Facts>,
+    named: Vec<Named>,
+    closed: Vec<ClosedConnection>,
     vanished: Vec<ProcessId>,
     missing: HashSet<ProcessId>,
     live: Vec<ProcessId>,
@@ -68,8 +75,8 @@ pub struct Collector {
 
 /// How many processes are checked per tick for having gone without a mark.
 const CHECKED_PER_TICK: usize = 32;
-/// Without viewers, connections are counted once in so many ticks.
-const UNWATCHED_CENSUS: u64 = 10;
+/// Closed connections that are kept for a busy agent; the oldest go first.
+const MAX_CLOSED: usize = 65536;
 
 impl Collector {
     /// Reads for the first time. Ticks go on where the agent before stopped, or after `last_seq`
@@ -80,7 +87,7 @@ impl Collector {
     pub fn start(
         probe: Probe,
         tick: Duration,
-        viewers: Arc<AtomicU32>,
+        interest: Arc<Interest>,
         history: Arc<History>,
         last_seq: u64,
     ) -> Result<(Collector, Collected)> {
@@ -100,10 +107,13 @@ impl Collector {
             tick,
             seq: left.seq.max(last_seq),
             last: left.time,
-            viewers,
+            interest,
+            interfaces: Interfaces::new(),
             ticks: 0,
             ended: Vec::new(),
             untold: Vec::new(),
+            named: Vec::new(),
+            closed: Vec::new(),
             vanished: Vec::new(),
             missing: HashSet::new(),
             live: Vec::new(),
@@ -177,10 +187,8 @@ impl Collector {
 
     fn collect(&mut self) -> Result<Collected> {
         self.ticks += 1;
-        let watched = self.viewers.load(Ordering::Relaxed) > 0;
-        let read = self
-            .probe
-            .read(watched || self.ticks % UNWATCHED_CENSUS == 1)?;
+        let census = self.interest.census(self.ticks, boot_now());
+        let mut read = self.probe.read(census)?;
         // What is told once is kept until it was delivered, whatever fails from here on.
         let describer = &mut self.describer;
         let news = read
@@ -188,6 +196,10 @@ impl Collector {
             .iter()
             .map(|(id, process)| describer.facts(*id, process));
         self.untold.extend(news);
+        self.named.extend(self.describer.named());
+        self.closed.append(&mut read.closed);
+        let over = self.closed.len().saturating_sub(MAX_CLOSED);
+        self.closed.drain(..over);
         // Read once more since they were told as ended: now nothing can come any more.
         let safe = self.history.acknowledged().unwrap_or(0);
         let (forget, keep): (Vec<_>, Vec<_>) = self.ended.iter().partition(|(seq, _)| *seq <= safe);
@@ -200,6 +212,7 @@ impl Collector {
         if self.checks_living {
             self.check_living(&read.processes.iter().map(|(id, _)| *id).collect());
         }
+        let connections = self.connections(read.connections);
         Ok(Collected {
             reading: Reading {
                 seq: self.seq,
@@ -207,15 +220,42 @@ impl Collector {
                 processes: read.processes,
                 news: std::mem::take(&mut self.untold),
                 vanished: std::mem::take(&mut self.vanished),
+                named: std::mem::take(&mut self.named),
                 unattributed: read.unattributed,
                 losses: read.losses,
                 missed_events: read.missed_events,
-                connections: read.connections,
+                socket_counts: read.socket_counts,
+                connections,
             },
             entries: read.entries,
             hooks: self.hooks.take(),
             late: false,
         })
+    }
+
+    fn connections(&mut self, open: Option<Vec<ConnectionReading>>) -> Told {
+        let closed = std::mem::take(&mut self.closed);
+        let mut names = HashMap::new();
+        let mut seen = HashSet::new();
+        let mut last = None;
+        let ended = closed.iter().map(|closed| &closed.connection);
+        for reading in open.iter().flatten().chain(ended) {
+            let device = (reading.namespace, reading.interface);
+            // Most have the device of the one before.
+            if last == Some(device) || !seen.insert(device) {
+                continue;
+            }
+            last = Some(device);
+            let name = self
+                .interfaces
+                .name(device.0, device.1, reading.process.pid);
+            names.extend(name.map(|name| (device, name)));
+        }
+        Told {
+            open,
+            closed,
+            interfaces: names,
+        }
     }
 
     /// Ticks are numbered by the time they are due, so one that comes late skips no number. The
@@ -260,6 +300,8 @@ impl Collector {
                 );
                 self.untold = kept.reading.news;
                 self.vanished = kept.reading.vanished;
+                self.named = kept.reading.named;
+                self.closed = kept.reading.connections.closed;
                 true
             }
             Err(TrySendError::Closed(_)) => false,

@@ -38,6 +38,9 @@ pub struct Config {
     /// Exited processes to keep; the oldest go first
     #[arg(long, value_name = "N", default_value_t = 4096, value_parser = clap::value_parser!(u32).range(0..=1 << 20))]
     pub max_exited: u32,
+    /// Closed connections to keep, for ten minutes; the oldest go first
+    #[arg(long, value_name = "N", default_value_t = 16384, value_parser = clap::value_parser!(u32).range(0..=1 << 20))]
+    pub max_closed: u32,
     /// Directory for history, or 'none' to keep it in memory only
     #[arg(long, value_name = "DIR|none", default_value = "/var/lib/netmon")]
     pub state_dir: PathBuf,

@@ -1,12 +1,16 @@
 //! One tick, frozen: what every viewer gets, made once and shared.
 
 use std::collections::BTreeMap;
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use netmon_bpf::abi::Flow;
 use netmon_bpf::abi::ProcessId;
 use netmon_bpf::traffic::SocketCounts;
 
+use crate::connection::ConnectionRow;
+use crate::connection::Key;
+use crate::connection::Trouble;
 use crate::process::Facts;
 use crate::rate::Peaks;
 
@@ -38,6 +42,8 @@ pub struct Row {
     pub flows: Vec<FlowCount>,
     /// `None`: not known.
     pub connections: Option<SocketCounts>,
+    /// `None`: not known now.
+    pub trouble: Option<Trouble>,
     /// Loopback left out.
     pub peaks: Peaks,
     /// Loopback included.
@@ -80,12 +86,72 @@ pub struct Frame {
     pub rows: Vec<Row>,
     /// Dropped from the roster.
     pub forgotten: Vec<ProcessId>,
+    /// `None`: nobody asked for connections.
+    pub connections: Option<ConnectionNews>,
+}
+
+/// What has changed of connections in a tick.
+#[derive(Debug, Clone, Default)]
+pub struct ConnectionNews {
+    /// With traffic, new, closed, or otherwise changed.
+    pub rows: Vec<Arc<ConnectionRow>>,
+    /// No row any more: folded, or closed and older than the retention. To be taken after the rows.
+    pub gone: Vec<Key>,
+}
+
+impl ConnectionNews {
+    fn merge(&self, later: &ConnectionNews, seq: u64) -> ConnectionNews {
+        let mut rows: BTreeMap<Key, Arc<ConnectionRow>> = self
+            .rows
+            .iter()
+            .map(|row| (row.key, Arc::clone(row)))
+            .collect();
+        for row in &later.rows {
+            let (rx, tx) = rows.get(&row.key).map_or((0, 0), |row| (row.rx, row.tx));
+            let sum = ConnectionRow {
+                rx: rx.saturating_add(row.rx),
+                tx: tx.saturating_add(row.tx),
+                ..(**row).clone()
+            };
+            rows.insert(row.key, Arc::new(sum));
+        }
+        // They all belong to the one tick that is made of several.
+        for row in rows.values_mut() {
+            if row.seq != seq {
+                let row = Arc::make_mut(row);
+                row.seq = seq;
+            }
+        }
+        let back: HashSet<Key> = later.rows.iter().map(|row| row.key).collect();
+        let gone = self.gone.iter().filter(|key| !back.contains(key));
+        ConnectionNews {
+            rows: rows.into_values().collect(),
+            gone: gone.chain(&later.gone).copied().collect(),
+        }
+    }
 }
 
 impl Frame {
-    /// How much there is to tell.
+    /// How much there is to tell of processes.
     pub fn changes(&self) -> usize {
         self.rows.len() + self.news.len() + self.forgotten.len()
+    }
+
+    /// How much there is to tell of connections.
+    pub fn connection_changes(&self) -> usize {
+        let news = self.connections.as_ref();
+        news.map_or(0, |news| news.rows.len() + news.gone.len())
+    }
+
+    /// The same without connections.
+    pub fn without_connections(&self) -> Frame {
+        Frame {
+            tick: self.tick.clone(),
+            news: self.news.clone(),
+            rows: self.rows.clone(),
+            forgotten: self.forgotten.clone(),
+            connections: None,
+        }
     }
 
     /// Two successive stretches as one: bytes add up, totals and facts are the later ones. A
@@ -125,6 +191,10 @@ impl Frame {
                 .chain(&later.forgotten)
                 .copied()
                 .collect(),
+            connections: match (&self.connections, &later.connections) {
+                (Some(earlier), Some(news)) => Some(earlier.merge(news, later.tick.seq)),
+                (earlier, news) => news.as_ref().or(earlier.as_ref()).cloned(),
+            },
         }
     }
 }

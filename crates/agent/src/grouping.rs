@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use crate::history::Grouping;
-use crate::names::path::place;
 use crate::process::Facts;
 
 /// A word to group by.
@@ -40,17 +39,17 @@ impl GroupBy {
 
     /// The group that traffic of one kind of a process belongs to; empty: to none.
     pub fn name(self, facts: &Facts, kind: u8) -> String {
-        let cgroup = || facts.cgroup.as_deref().unwrap_or_default();
+        let cgroup = facts.cgroup.as_ref();
         match self {
             GroupBy::Process => format!("{}-{}", facts.id.pid, facts.id.start),
             GroupBy::Name => facts.name.clone(),
             GroupBy::User => facts.uid.to_string(),
-            GroupBy::Unit => place(cgroup())
-                .unit
-                .map(|unit| unit.name)
+            GroupBy::Unit => cgroup.and_then(|c| c.unit()).unwrap_or_default().to_owned(),
+            GroupBy::Cgroup => facts.cgroup.as_deref().unwrap_or_default().to_owned(),
+            GroupBy::Container => cgroup
+                .and_then(|c| c.container())
+                .map(|c| c.id.clone())
                 .unwrap_or_default(),
-            GroupBy::Cgroup => cgroup().to_owned(),
-            GroupBy::Container => place(cgroup()).container.map(|c| c.id).unwrap_or_default(),
             GroupBy::Proto => if kind & 2 == 0 { "tcp" } else { "udp" }.to_owned(),
             GroupBy::Family => if kind & 1 == 0 { "ipv4" } else { "ipv6" }.to_owned(),
             GroupBy::State => match facts.exit {

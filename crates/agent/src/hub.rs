@@ -1,6 +1,5 @@
 //! Where frames meet viewers. A viewer that does not read costs one pending frame, merged.
 
-use std::sync::atomic::AtomicU32;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering;
 use std::sync::Arc;
@@ -15,12 +14,15 @@ use tokio::sync::Notify;
 
 use crate::clock::Anchor;
 use crate::collector::Collected;
+use crate::connection::ConnectionRow;
 use crate::frame::Frame;
 use crate::frame::Row;
 use crate::frame::TickFacts;
 use crate::history::Gap;
 use crate::history::History;
 use crate::history::Moment;
+use crate::interest::Interest;
+use crate::interest::Watching;
 use crate::ledger::Ledger;
 
 /// The ledger, and who watches it.
@@ -28,8 +30,10 @@ use crate::ledger::Ledger;
 pub struct Hub {
     state: Mutex<State>,
     history: Arc<History>,
-    viewers: Arc<AtomicU32>,
+    interest: Arc<Interest>,
     merged: AtomicU64,
+    /// A tick was taken.
+    taken: Notify,
 }
 
 #[derive(Debug)]
@@ -47,7 +51,7 @@ struct State {
 pub struct Seat {
     pending: Mutex<Option<Turn>>,
     arrived: Notify,
-    viewers: Arc<AtomicU32>,
+    watching: Watching,
 }
 
 /// What a viewer gets next.
@@ -62,6 +66,10 @@ pub enum Turn {
 /// Changes that one update may tell: stays below the 4 MiB that clients accept, and bounds what a
 /// viewer that does not read costs.
 const MOST_CHANGES: usize = 4096;
+/// The same for connections, some 150 bytes each.
+const MOST_CONNECTIONS: usize = 16384;
+/// Ticks that may pass until the kernel was asked for connections.
+const DETAILS_WITHIN: usize = 3;
 
 /// The state at one tick, for a viewer that begins with it.
 #[derive(Debug)]
@@ -70,6 +78,25 @@ pub struct Snapshot {
     pub tick: TickFacts,
     /// Live and exited, in no order.
     pub rows: Vec<Row>,
+    /// Open and closed; `None`: not asked for.
+    pub connections: Option<Vec<Arc<ConnectionRow>>>,
+}
+
+/// Every connection at one tick.
+#[derive(Debug)]
+pub struct AllConnections {
+    /// The last tick.
+    pub tick: TickFacts,
+    /// Of processes, in no order.
+    pub rows: Vec<Row>,
+    /// The open ones and the folded ones.
+    pub open: Vec<Arc<ConnectionRow>>,
+    /// Oldest first.
+    pub closed: Vec<Arc<ConnectionRow>>,
+    /// How long closed ones are kept at least, ns. `None`: they are not.
+    pub closed_kept: Option<u64>,
+    /// The open ones are really told.
+    pub detailed: bool,
 }
 
 /// How the agent is doing, as far as the hub knows.
@@ -79,6 +106,8 @@ pub struct Condition {
     pub hooks: Vec<HookState>,
     /// How full the maps are.
     pub entries: Entries,
+    /// Whether open TCP sockets told how they fare. `None`: nobody has asked, or there was none.
+    pub health: Option<bool>,
     /// Cumulative, by cause.
     pub losses: netmon_bpf::abi::Losses,
     /// Events the kernel skipped; cumulative.
@@ -96,8 +125,8 @@ pub struct Condition {
 }
 
 impl Hub {
-    /// `viewers` is kept at the number of viewers, for the collector to see.
-    pub fn new(ledger: Ledger, history: Arc<History>, viewers: Arc<AtomicU32>) -> Self {
+    /// `interest` tells the collector what viewers want.
+    pub fn new(ledger: Ledger, history: Arc<History>, interest: Arc<Interest>) -> Self {
         let state = State {
             ledger,
             seats: Vec::new(),
@@ -109,8 +138,9 @@ impl Hub {
         Hub {
             state: Mutex::new(state),
             history,
-            viewers,
+            interest,
             merged: AtomicU64::new(0),
+            taken: Notify::new(),
         }
     }
 
@@ -145,6 +175,8 @@ impl Hub {
             }
             None => false,
         });
+        drop(state);
+        self.taken.notify_waiters();
     }
 
     /// The past.
@@ -152,17 +184,59 @@ impl Hub {
         &self.history
     }
 
+    /// Waits until the kernel was asked for connections, which somebody must want; two ticks, seldom
+    /// three. `false`: it did not tell.
+    pub async fn detailed(&self) -> bool {
+        for _ in 0..DETAILS_WITHIN {
+            let taken = self.taken.notified();
+            if self.state().ledger.connections().is_detailed() {
+                return true;
+            }
+            taken.await;
+        }
+        self.state().ledger.connections().is_detailed()
+    }
+
+    /// Wants connections until then; boot clock, ns.
+    pub fn ask_until(&self, time: u64) {
+        self.interest.ask_until(time);
+    }
+
+    /// Every connection as of the last tick. Copies a pointer for each.
+    pub fn connections(&self) -> AllConnections {
+        let state = self.state();
+        let (connections, tick) = (state.ledger.connections(), state.ledger.tick());
+        AllConnections {
+            tick: tick.clone(),
+            rows: state.ledger.roster().rows().collect(),
+            open: connections.open().cloned().collect(),
+            closed: connections.closed().cloned().collect(),
+            closed_kept: connections.closed_kept(tick.time).0,
+            detailed: connections.is_detailed(),
+        }
+    }
+
+    /// Connections as of the last tick, open and closed.
+    pub fn connection_rows(&self) -> Vec<Arc<ConnectionRow>> {
+        self.state().connection_rows()
+    }
+
+    /// Somebody who watches, with connections or without.
+    pub fn watch(&self, connections: bool) -> Watching {
+        self.interest.watch(connections)
+    }
+
     /// The state now, and a seat that gets every frame after it.
-    pub fn subscribe(&self) -> (Snapshot, Arc<Seat>) {
+    pub fn subscribe(&self, watching: Watching) -> (Snapshot, Arc<Seat>) {
         let mut state = self.state();
-        self.viewers.fetch_add(1, Ordering::Relaxed);
+        let details = watching.connections();
         let seat = Arc::new(Seat {
             pending: Mutex::new(None),
             arrived: Notify::new(),
-            viewers: Arc::clone(&self.viewers),
+            watching,
         });
         state.seats.push(Arc::downgrade(&seat));
-        (state.snapshot(), seat)
+        (state.snapshot(details), seat)
     }
 
     /// The state for a viewer that fell behind; its seat gets every frame after it, and none that
@@ -170,12 +244,12 @@ impl Hub {
     pub fn resume(&self, seat: &Seat) -> Snapshot {
         let state = self.state();
         seat.pending().take();
-        state.snapshot()
+        state.snapshot(seat.watching.connections())
     }
 
     /// The state at the last tick.
     pub fn snapshot(&self) -> Snapshot {
-        self.state().snapshot()
+        self.state().snapshot(false)
     }
 
     /// How the agent is doing.
@@ -185,9 +259,10 @@ impl Hub {
         Condition {
             hooks: state.hooks.clone(),
             entries: state.entries,
+            health: state.ledger.connections().tells_health(),
             losses,
             missed_events,
-            viewers: self.viewers.load(Ordering::Relaxed),
+            viewers: self.interest.viewers(),
             ticks: state.ticks,
             late: state.late,
             merged: self.merged.load(Ordering::Relaxed),
@@ -197,8 +272,15 @@ impl Hub {
 }
 
 impl State {
-    fn snapshot(&self) -> Snapshot {
+    fn connection_rows(&self) -> Vec<Arc<ConnectionRow>> {
+        let connections = self.ledger.connections();
+        let all = connections.open().chain(connections.closed());
+        all.cloned().collect()
+    }
+
+    fn snapshot(&self, connections: bool) -> Snapshot {
         Snapshot {
+            connections: connections.then(|| self.connection_rows()),
             tick: self.ledger.tick().clone(),
             rows: self.ledger.roster().rows().collect(),
         }
@@ -213,14 +295,24 @@ impl Seat {
     /// `true` when the viewer had not taken the frame before, and the two are now one.
     fn put(&self, frame: &Arc<Frame>) -> bool {
         let mut pending = self.pending();
+        let details = self.watching.connections();
         let next = match pending.as_ref() {
             None => Turn::Frame(Arc::clone(frame)),
-            Some(Turn::Frame(earlier)) => Turn::Frame(Arc::new(earlier.merge(frame))),
+            Some(Turn::Frame(earlier)) if details => Turn::Frame(Arc::new(earlier.merge(frame))),
+            Some(Turn::Frame(earlier)) => {
+                let earlier = earlier.without_connections();
+                Turn::Frame(Arc::new(earlier.merge(&frame.without_connections())))
+            }
             Some(Turn::Behind) => Turn::Behind,
         };
         let was_slow = pending.is_some();
         *pending = Some(match next {
-            Turn::Frame(frame) if frame.changes() <= MOST_CHANGES => Turn::Frame(frame),
+            Turn::Frame(frame)
+                if frame.changes() <= MOST_CHANGES
+                    && (!details || frame.connection_changes() <= MOST_CONNECTIONS) =>
+            {
+                Turn::Frame(frame)
+            }
             _ => Turn::Behind,
         });
         self.arrived.notify_one();
@@ -235,11 +327,5 @@ impl Seat {
             }
             self.arrived.notified().await;
         }
-    }
-}
-
-impl Drop for Seat {
-    fn drop(&mut self) {
-        self.viewers.fetch_sub(1, Ordering::Relaxed);
     }
 }

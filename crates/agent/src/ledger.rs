@@ -9,6 +9,11 @@ use netmon_bpf::abi::ProcessId;
 use netmon_bpf::abi::Traffic;
 use netmon_bpf::traffic::SocketCounts;
 
+use crate::connections::Connections;
+use crate::connections::Limits;
+use crate::connections::Tick;
+use crate::connections::Told;
+use crate::containers::Named;
 use crate::frame::FlowCount;
 use crate::frame::Frame;
 use crate::frame::Row;
@@ -32,6 +37,8 @@ pub struct Reading {
     pub news: Vec<Facts>,
     /// Found to be gone without a mark of their end.
     pub vanished: Vec<ProcessId>,
+    /// Names of containers, for the processes in them.
+    pub named: Vec<Named>,
     /// Cumulative.
     pub unattributed: Traffic,
     /// Cumulative.
@@ -39,13 +46,16 @@ pub struct Reading {
     /// Cumulative.
     pub missed_events: u64,
     /// `None`: not read this time.
-    pub connections: Option<Vec<(ProcessId, SocketCounts)>>,
+    pub socket_counts: Option<Vec<(ProcessId, SocketCounts)>>,
+    /// Of connections.
+    pub connections: Told,
 }
 
 /// Everything the agent knows.
 #[derive(Debug)]
 pub struct Ledger {
     roster: Roster,
+    connections: Connections,
     tick: TickFacts,
     losses: Losses,
     missed_events: u64,
@@ -58,8 +68,14 @@ pub struct Ledger {
 impl Ledger {
     /// An empty one that keeps at most so many exited processes.
     pub fn new(exited_capacity: usize) -> Self {
+        Self::keeping(exited_capacity, Limits::default())
+    }
+
+    /// The same with other limits for connections.
+    pub fn keeping(exited_capacity: usize, limits: Limits) -> Self {
         Ledger {
             roster: Roster::new(exited_capacity),
+            connections: Connections::new(limits),
             tick: TickFacts::default(),
             losses: Losses::default(),
             missed_events: 0,
@@ -104,6 +120,13 @@ impl Ledger {
                 news.push(facts);
             }
         }
+        for (container, name) in &reading.named {
+            for facts in self.roster.name(container, name) {
+                changed.push(facts.id);
+                news.retain(|told| told.id != facts.id);
+                news.push(facts);
+            }
+        }
         let mut active = 0;
         for (id, traffic) in &reading.processes {
             let moved = self.roster.count(*id, traffic, moment);
@@ -115,9 +138,19 @@ impl Ledger {
         if first {
             changed.extend(self.end_the_gone(&reading.processes, reading.time, &mut news));
         }
-        if let Some(connections) = reading.connections {
-            self.connect(connections.into_iter().collect(), &mut changed);
+        if let Some(counts) = reading.socket_counts {
+            self.connect(counts.into_iter().collect(), &mut changed);
         }
+        let tick = Tick {
+            seq: reading.seq,
+            time: reading.time,
+            before: (!first).then_some(self.tick.time),
+        };
+        let roster = &self.roster;
+        let connections = self
+            .connections
+            .apply(reading.connections, tick, |id| roster.has(id));
+        changed.extend(self.roster.suffer(self.connections.trouble()));
         changed.sort_unstable();
         changed.dedup();
         // With the facts of a process come all its numbers: a viewer may see it for the first time.
@@ -139,16 +172,18 @@ impl Ledger {
             processes: self.roster.live_count() as u32,
             active,
             connections: (!self.connected.is_empty() || self.tick.connections.is_some())
-                .then(|| self.connections()),
+                .then(|| self.open_sockets()),
             lower_bound: lost && !first,
             merged: 1,
         };
         let forgotten = self.roster.expire();
+        self.connections.forget(&forgotten);
         let frame = Frame {
             tick: self.tick.clone(),
             news,
             rows,
             forgotten,
+            connections,
         };
         if first {
             self.roster.begin();
@@ -187,6 +222,11 @@ impl Ledger {
         &self.roster
     }
 
+    /// Every connection.
+    pub fn connections(&self) -> &Connections {
+        &self.connections
+    }
+
     /// Cumulative losses, and events the kernel skipped.
     pub fn losses(&self) -> (Losses, u64) {
         (self.losses, self.missed_events)
@@ -217,7 +257,7 @@ impl Ledger {
         self.tick.connections = Some(SocketCounts::default());
     }
 
-    fn connections(&self) -> SocketCounts {
+    fn open_sockets(&self) -> SocketCounts {
         self.connected
             .values()
             .fold(SocketCounts::default(), |sum, one| SocketCounts {

@@ -6,11 +6,17 @@ pub mod causes;
 
 pub mod clock;
 
-pub mod process;
-
 pub mod names;
 
+pub mod cgroup;
+
+pub mod containers;
+
+pub mod process;
+
 pub mod rate;
+
+pub mod connection;
 
 pub mod frame;
 
@@ -22,7 +28,11 @@ pub mod past;
 
 pub mod roster;
 
+pub mod connections;
+
 pub mod ledger;
+
+pub mod interest;
 
 pub mod collector;
 
@@ -30,7 +40,11 @@ pub mod hub;
 
 pub mod capabilities;
 
+pub mod subject;
+
 pub mod selection;
+
+pub mod sieve;
 
 pub mod grouping;
 

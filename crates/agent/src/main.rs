@@ -2,7 +2,6 @@
 #![forbid(unsafe_code)]
 
 use std::process::ExitCode;
-use std::sync::atomic::AtomicU32;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,6 +10,7 @@ use clap::Parser;
 use netmon_bpf::traffic::MapLimits;
 use netmon_bpf::traffic::Options;
 use netmon_bpf::traffic::Probe;
+use netmon_bpf::traffic::CLOSED_BYTES;
 use tokio::signal::unix::signal;
 use tokio::signal::unix::SignalKind;
 use tokio::sync::mpsc;
@@ -21,8 +21,10 @@ use netmon_agent::collector::Collected;
 use netmon_agent::collector::Collector;
 use netmon_agent::config::Config;
 use netmon_agent::config::LogFormat;
+use netmon_agent::connections::Limits;
 use netmon_agent::failure::Failure;
 use netmon_agent::hub::Hub;
+use netmon_agent::interest::Interest;
 use netmon_agent::ledger::Ledger;
 use netmon_agent::past;
 use netmon_agent::server;
@@ -69,6 +71,7 @@ fn run(config: &Config) -> anyhow::Result<()> {
         limits: MapLimits {
             processes: config.max_processes,
             connections: config.max_connections,
+            closed_bytes: CLOSED_BYTES,
         },
         fresh: config.fresh,
     };
@@ -104,18 +107,23 @@ async fn serve(config: &Config, options: &Options) -> anyhow::Result<()> {
         pins = %probe.directory().display(),
         "counting"
     );
-    let viewers = Arc::new(AtomicU32::new(0));
+    let interest = Arc::new(Interest::default());
     let history = Arc::new(past.history);
     let (collector, first) = Collector::start(
         probe,
         config.tick,
-        Arc::clone(&viewers),
+        Arc::clone(&interest),
         Arc::clone(&history),
         past.last_seq,
     )?;
-    let mut ledger = Ledger::new(config.max_exited as usize);
+    let limits = Limits {
+        open: config.max_connections as usize,
+        closed: config.max_closed as usize,
+        ..Limits::default()
+    };
+    let mut ledger = Ledger::keeping(config.max_exited as usize, limits);
     ledger.resume(&past.known);
-    let hub = Arc::new(Hub::new(ledger, history, viewers));
+    let hub = Arc::new(Hub::new(ledger, history, interest));
     hub.take_after(first, past.gap);
     let (listener, _socket) = socket::listen(&config.socket, &access).await?;
 

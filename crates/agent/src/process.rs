@@ -2,11 +2,15 @@
 
 use std::collections::HashMap;
 use std::fs;
-use std::sync::Arc;
+use std::path::PathBuf;
 
 use netmon_bpf::abi::Process;
 use netmon_bpf::abi::ProcessId;
 use netmon_bpf::cgroup::Cgroups;
+
+use crate::cgroup::Cgroup;
+use crate::containers::Containers;
+use crate::containers::Named;
 
 /// The facts about one process. Text is as wire and screen want it: UTF-8, other bytes as \xNN.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,7 +34,7 @@ pub struct Facts {
     /// There was more of it.
     pub args_cut: bool,
     /// `None`: not known.
-    pub cgroup: Option<Arc<str>>,
+    pub cgroup: Option<Cgroup>,
     /// Set once it has ended.
     pub exit: Option<Exit>,
 }
@@ -48,7 +52,8 @@ pub struct Exit {
 #[derive(Debug, Default)]
 pub struct Describer {
     cgroups: Option<Cgroups>,
-    paths: HashMap<u64, Arc<str>>,
+    paths: HashMap<u64, Cgroup>,
+    containers: Option<Containers>,
 }
 
 /// Machines have some hundreds of cgroups; past this the cache starts over.
@@ -61,6 +66,7 @@ impl Describer {
         Describer {
             cgroups: root.and_then(|path| Cgroups::open(&path)),
             paths: HashMap::new(),
+            containers: Containers::start(PathBuf::from("/")),
         }
     }
 
@@ -94,16 +100,38 @@ impl Describer {
         }
     }
 
-    fn cgroup(&mut self, id: u64) -> Option<Arc<str>> {
-        if let Some(path) = self.paths.get(&id) {
-            return Some(Arc::clone(path));
+    /// Names of containers that were found since the last time. Processes described from now on
+    /// have them.
+    pub fn named(&mut self) -> Vec<Named> {
+        let arrived = self.containers.as_mut().map(Containers::arrived);
+        let arrived = arrived.unwrap_or_default();
+        for (container, name) in &arrived {
+            for cgroup in self.paths.values_mut() {
+                if cgroup.container() == Some(container) {
+                    *cgroup = cgroup.named(name.clone());
+                }
+            }
         }
-        let path: Arc<str> = self.cgroups.as_ref()?.path(id)?.into();
-        if self.paths.len() >= CACHED_PATHS {
-            self.paths.clear();
+        arrived
+    }
+
+    fn cgroup(&mut self, id: u64) -> Option<Cgroup> {
+        if !self.paths.contains_key(&id) {
+            let cgroup = Cgroup::from(self.cgroups.as_ref()?.path(id)?);
+            if self.paths.len() >= CACHED_PATHS {
+                self.paths.clear();
+            }
+            self.paths.insert(id, cgroup);
         }
-        self.paths.insert(id, Arc::clone(&path));
-        Some(path)
+        let cgroup = self.paths.get_mut(&id)?;
+        if let (Some(containers), Some(container)) = (&mut self.containers, cgroup.container()) {
+            if cgroup.found_name().is_none() {
+                if let Some(name) = containers.name(container) {
+                    *cgroup = cgroup.named(name);
+                }
+            }
+        }
+        Some(cgroup.clone())
     }
 }
 

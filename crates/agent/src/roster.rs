@@ -9,10 +9,13 @@ use netmon_bpf::abi::ProcessId;
 use netmon_bpf::abi::Traffic;
 use netmon_bpf::traffic::SocketCounts;
 
+use crate::connection::Trouble;
 use crate::frame::FlowCount;
 use crate::frame::Row;
 use crate::frame::LOOPBACK;
 use crate::history::Known;
+use crate::names::Container;
+use crate::names::ContainerName;
 use crate::process::Exit;
 use crate::process::Facts;
 use crate::rate::Peaks;
@@ -32,6 +35,7 @@ struct Entry {
     facts: Arc<Facts>,
     flows: Vec<FlowCount>,
     connections: Option<SocketCounts>,
+    trouble: Option<Trouble>,
     peaks: Peaks,
     peaks_with_loopback: Peaks,
 }
@@ -110,6 +114,26 @@ impl Roster {
         facts
     }
 
+    /// A container has a name: news of everyone in it.
+    pub fn name(&mut self, container: &Container, name: &Arc<ContainerName>) -> Vec<Arc<Facts>> {
+        let mut news = Vec::new();
+        for entry in self.entries.values_mut() {
+            let Some(cgroup) = &entry.facts.cgroup else {
+                continue;
+            };
+            if cgroup.container() == Some(container) && cgroup.found_name() != Some(name) {
+                let cgroup = Some(cgroup.named(Arc::clone(name)));
+                let facts = Facts {
+                    cgroup,
+                    ..(*entry.facts).clone()
+                };
+                entry.facts = Arc::new(facts);
+                news.push(Arc::clone(&entry.facts));
+            }
+        }
+        news
+    }
+
     /// The end of a process was not seen, but it is gone.
     pub fn vanished(&mut self, id: ProcessId, time: u64) -> Option<Arc<Facts>> {
         let facts = self.facts(id)?;
@@ -141,6 +165,26 @@ impl Roster {
             }
             _ => false,
         }
+    }
+
+    /// What went wrong with connections, by process. `None`: not known now, of nobody. Returns for
+    /// whom that is news.
+    pub fn suffer(&mut self, all: Option<&HashMap<ProcessId, Trouble>>) -> Vec<ProcessId> {
+        let mut changed = Vec::new();
+        for (id, entry) in &mut self.entries {
+            let now = all.map(|all| all.get(id).copied().unwrap_or_default());
+            // That nobody looks any more is no news.
+            if now.is_some_and(|now| now != entry.trouble.unwrap_or_default()) {
+                changed.push(*id);
+            }
+            entry.trouble = now;
+        }
+        changed
+    }
+
+    /// Whether the process is one of those kept.
+    pub fn has(&self, id: ProcessId) -> bool {
+        self.entries.contains_key(&id)
     }
 
     /// Ends the tick of every process: nobody has bytes in the next one yet.
@@ -175,6 +219,7 @@ impl Roster {
             facts: Arc::clone(&entry.facts),
             flows: entry.flows.iter().filter(wanted).copied().collect(),
             connections: entry.connections,
+            trouble: entry.trouble,
             peaks: entry.peaks,
             peaks_with_loopback: entry.peaks_with_loopback,
         })
@@ -211,6 +256,7 @@ impl Entry {
             facts,
             flows: Vec::new(),
             connections: None,
+            trouble: None,
             peaks: Peaks::default(),
             peaks_with_loopback: Peaks::default(),
         }

@@ -1,25 +1,35 @@
-//! Which processes a client asked for.
+//! Which processes and connections a client asked for.
+
+use std::sync::Arc;
 
 use glob::Pattern;
+use netmon_api::filter::Filter;
 use netmon_api::v1;
 
+use crate::connection::ConnectionRow;
+use crate::frame::Row;
+use crate::frame::TickFacts;
 use crate::process::Facts;
+use crate::subject::ConnectionSubject;
+use crate::subject::ProcessSubject;
 
 /// A checked filter.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct Selection {
     pids: Vec<u32>,
     names: Vec<Pattern>,
     uids: Vec<u32>,
     /// `Some(true)`: exited only; `Some(false)`: live only.
     exited: Option<bool>,
+    expression: Filter,
 }
 
 impl Selection {
     /// From the wire.
     ///
     /// # Errors
-    /// A sentence for the client: a bad pattern, or a state this agent does not know.
+    /// A sentence for the client: a bad pattern, a state this agent does not know, or a mistake in the
+    /// expression with its column.
     pub fn new(filter: Option<v1::Filter>) -> Result<Self, String> {
         let filter = filter.unwrap_or_default();
         let mut names = Vec::new();
@@ -34,20 +44,119 @@ impl Selection {
                 v1::ProcessState::Unspecified => return Err("unknown process state".to_owned()),
             }
         }
+        let expression = Filter::parse(&filter.expression).map_err(|e| format!("filter: {e}"))?;
+        if expression.uses_user_names() {
+            return Err("filter: expected users by number, as in user:1000".to_owned());
+        }
         Ok(Selection {
             pids: filter.pids,
             names,
             uids: filter.uids,
             exited: (live != exited).then_some(exited),
+            expression,
         })
     }
 
-    /// Whether the process is one of those asked for, now.
+    /// The same, for the past: of a process only what it is can be asked for.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new), and a sentence that says which words the history cannot answer.
+    pub fn of_the_past(filter: Option<v1::Filter>) -> Result<Self, String> {
+        let selection = Self::new(filter)?;
+        let words = &selection.expression;
+        let refused = [
+            (
+                words.uses_connections(),
+                "host: port: lport: rport: proto: family: state: iface: or is:loopback, which are \
+                 about connections",
+            ),
+            (
+                words.uses_rates(),
+                "rx tx rate is:active or is:idle, which are about one tick",
+            ),
+            (
+                words.uses_peaks() || words.uses_sums() || words.uses_age(),
+                "total peak conns or age, which are about now",
+            ),
+        ];
+        match refused.into_iter().find(|(used, _)| *used) {
+            Some((_, words)) => Err(format!(
+                "filter: expected words about processes in a question about the past, not {words}"
+            )),
+            None => Ok(selection),
+        }
+    }
+
+    /// Whether there is an expression: then what matches may change from tick to tick.
+    pub fn has_expression(&self) -> bool {
+        !self.expression.is_everything()
+    }
+
+    /// Whether it can only be answered with the connections of a process.
+    pub fn uses_connections(&self) -> bool {
+        self.expression.uses_connections()
+    }
+
+    /// Whether there are bare words, which look at remote addresses too where connections are known.
+    pub fn searches_hosts(&self) -> bool {
+        self.expression.searches_hosts()
+    }
+
+    /// Whether the process, as it is in this tick, is one of those asked for.
+    pub fn takes(&self, row: &Row, tick: &TickFacts, connections: &[Arc<ConnectionRow>]) -> bool {
+        self.matches(&row.facts) && self.expresses(row, tick, connections)
+    }
+
+    /// As [`takes`](Self::takes), for who watches: a viewer of live processes must see them end.
+    pub fn watches(&self, row: &Row, tick: &TickFacts, connections: &[Arc<ConnectionRow>]) -> bool {
+        self.follows(&row.facts) && self.expresses(row, tick, connections)
+    }
+
+    fn expresses(&self, row: &Row, tick: &TickFacts, connections: &[Arc<ConnectionRow>]) -> bool {
+        self.expression.matches(&ProcessSubject {
+            facts: &row.facts,
+            numbers: Some((row, tick)),
+            connections,
+        })
+    }
+
+    /// Whether a connection of this process is one of those asked for. Numbers in the expression are
+    /// the connection's own.
+    pub fn takes_connection(
+        &self,
+        row: &Row,
+        connection: &ConnectionRow,
+        tick: &TickFacts,
+    ) -> bool {
+        let subject = ProcessSubject {
+            facts: &row.facts,
+            numbers: Some((row, tick)),
+            connections: &[],
+        };
+        self.matches(&row.facts)
+            && self
+                .expression
+                .matches_connection(&subject, &ConnectionSubject(connection, tick))
+    }
+
+    /// Whether the process was one of those asked for, by what it is: of an expression only words
+    /// about that can match.
+    pub fn takes_ever(&self, facts: &Facts) -> bool {
+        let subject = ProcessSubject {
+            facts,
+            numbers: None,
+            connections: &[],
+        };
+        self.matches(facts) && self.expression.matches(&subject)
+    }
+
+    /// Whether all but the expression takes the process, now.
     pub fn matches(&self, facts: &Facts) -> bool {
         self.matches_ever(facts) && self.exited.is_none_or(|e| e == facts.exit.is_some())
     }
 
-    /// Whether changes of the process are to be told: a viewer of live processes must see them end.
+    /// Whether changes of the process are to be told, without the expression: a viewer of live
+    /// processes must see them end.
     pub fn follows(&self, facts: &Facts) -> bool {
         match self.exited {
             Some(true) => self.matches(facts),
@@ -129,5 +238,55 @@ mod tests {
         };
         let error = Selection::new(Some(filter)).unwrap_err();
         assert!(error.contains("'['"), "{error}");
+    }
+
+    fn expressed(expression: &str) -> v1::Filter {
+        v1::Filter {
+            expression: expression.to_owned(),
+            ..v1::Filter::default()
+        }
+    }
+
+    #[test]
+    fn a_mistake_in_an_expression_is_told_with_its_column() {
+        let error = Selection::new(Some(expressed("nginx tx>"))).unwrap_err();
+        assert!(
+            error.starts_with("filter: expected ") && error.contains(" at column "),
+            "{error}"
+        );
+        let error = Selection::new(Some(expressed("user:alice"))).unwrap_err();
+        assert!(error.contains("by number"), "{error}");
+        assert!(Selection::new(Some(expressed("user:1000"))).is_ok());
+    }
+
+    #[test]
+    fn the_past_is_asked_for_what_processes_are() {
+        let past = |expression| Selection::of_the_past(Some(expressed(expression)));
+        for (expression, told) in [
+            ("port:443", "about connections"),
+            ("iface:eth0", "iface:"),
+            ("!host:10.0.0.1", "about connections"),
+            ("rx>1M", "about one tick"),
+            ("is:active", "is:active"),
+            ("total>1G", "total"),
+            ("conns>5", "conns"),
+            ("age>5m", "age"),
+        ] {
+            let error = past(expression).unwrap_err();
+            assert!(error.contains(told), "{expression}: {error}");
+        }
+        let nginx = Facts {
+            cgroup: Some("/system.slice/nginx.service".into()),
+            ..facts(7, None)
+        };
+        for (expression, expected) in [
+            ("unit:nginx is:live", true),
+            ("pid:7 user:0", true),
+            ("!cgroup:/system.slice", false),
+            ("apache", false),
+        ] {
+            let selection = past(expression).unwrap();
+            assert_eq!(selection.takes_ever(&nginx), expected, "{expression}");
+        }
     }
 }

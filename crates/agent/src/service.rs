@@ -1,11 +1,13 @@
 //! `netmon.v1`: checks requests, answers them, maps what goes wrong to codes.
 
+use std::collections::HashMap;
 use std::pin::Pin;
 use std::sync::Arc;
 
 use futures_util::stream;
 use netmon_api::v1;
 use netmon_api::v1::netmon_service_server::NetmonService;
+use netmon_bpf::abi::ProcessId;
 use tokio::sync::mpsc;
 use tokio::sync::Semaphore;
 use tokio_stream::wrappers::ReceiverStream;
@@ -16,16 +18,20 @@ use tonic::Request;
 use tonic::Response;
 use tonic::Status;
 
+use crate::clock::boot_now;
 use crate::clock::Anchor;
+use crate::connection::ConnectionRow;
+use crate::frame::Row;
 use crate::grouping::GroupBy;
 use crate::history::Query;
 use crate::history::Snapshot;
+use crate::hub::AllConnections;
 use crate::hub::Hub;
 use crate::selection::Selection;
+use crate::sieve::ByProcess;
 use crate::status::About;
 use crate::viewer::restarted;
 use crate::viewer::while_away;
-use crate::viewer::Seen;
 use crate::viewer::Viewer;
 use crate::wire;
 
@@ -44,6 +50,9 @@ type Event = v1::watch_traffic_response::Event;
 
 /// More than any machine needs; a client that opens them in a loop is stopped here.
 const MAX_VIEWERS: u32 = 256;
+/// How long connections are read every tick for a client that has listed them, ns; more than one of
+/// the longest ticks.
+const ASKED_FOR: u64 = 21_000_000_000;
 /// Questions about the past that are answered at a time.
 const ANSWERS: usize = 2;
 /// Parts of an answer that wait for a slow client.
@@ -57,6 +66,23 @@ impl Service {
             about,
             stopping,
             answers: Arc::new(Semaphore::new(ANSWERS)),
+        }
+    }
+
+    /// Every connection. The kernel is asked with the next tick unless it is asked already, and goes on
+    /// being asked for a while: who lists once mostly lists again.
+    async fn details(&self) -> Result<AllConnections, Status> {
+        self.hub.ask_until(boot_now().saturating_add(ASKED_FOR));
+        match self.told().await? {
+            true => Ok(self.hub.connections()),
+            false => Err(cannot_tell()),
+        }
+    }
+
+    async fn told(&self) -> Result<bool, Status> {
+        tokio::select! {
+            told = self.hub.detailed() => Ok(told),
+            () = self.stopping.cancelled() => Err(Status::unavailable("the agent is stopping")),
         }
     }
 }
@@ -80,9 +106,14 @@ impl NetmonService for Service {
         request: Request<v1::ListProcessesRequest>,
     ) -> Reply<Self::ListProcessesStream> {
         let selection = selection(request.into_inner().filter)?;
+        let connections = match selection.uses_connections() {
+            true => self.details().await?.open,
+            false => Vec::new(),
+        };
         let snapshot = self.hub.snapshot();
-        let wanted = |facts: &_| selection.matches(facts);
-        let parts = wire::snapshot(&snapshot.tick, &snapshot.rows, &Anchor::now(), wanted);
+        let connections = ByProcess::new(connections);
+        let wanted = |row: &Row| selection.takes(row, &snapshot.tick, connections.of(row.facts.id));
+        let parts = wire::snapshot(&snapshot.tick, &snapshot.rows, &[], &Anchor::now(), wanted);
         let parts = parts.into_iter().map(|part| {
             Ok(v1::ListProcessesResponse {
                 snapshot: Some(part),
@@ -106,9 +137,17 @@ impl NetmonService for Service {
                 "{MAX_VIEWERS} viewers are attached"
             )));
         }
-        let (snapshot, seat) = self.hub.subscribe();
+        let details = request.connections || selection.uses_connections();
+        let watching = self.hub.watch(details);
+        // A client that asks for connections begins with all of them.
+        if details && !self.told().await? {
+            return Err(cannot_tell());
+        }
+        let (mut snapshot, seat) = self.hub.subscribe(watching);
+        if !request.connections {
+            snapshot.connections = None;
+        }
         let anchor = Anchor::now();
-        let seen = Seen::of(&snapshot.tick);
         let missed = request.since_seq.and_then(|since| {
             let same = request.since_instance_id.as_deref() == Some(self.about.instance_id());
             match same {
@@ -121,14 +160,16 @@ impl NetmonService for Service {
                 )),
             }
         });
-        let wanted = |facts: &_| selection.matches(facts);
-        let parts = wire::snapshot(&snapshot.tick, &snapshot.rows, &anchor, wanted);
+        let (viewer, parts) = Viewer::new(
+            Arc::clone(&self.hub),
+            seat,
+            selection,
+            request.connections,
+            &snapshot,
+            &anchor,
+        );
         drop(snapshot);
-        let first = missed.map(Event::Gap).into_iter();
-        let first: Vec<_> = first
-            .chain(parts.into_iter().map(Event::Snapshot))
-            .collect();
-        let viewer = Viewer::new(Arc::clone(&self.hub), seat, selection, seen);
+        let first: Vec<_> = missed.map(Event::Gap).into_iter().chain(parts).collect();
         let updates = viewer.stream(self.stopping.clone());
         let events = stream::iter(first).map(Ok).chain(updates);
         Ok(Response::new(Box::pin(events.map(|event| {
@@ -140,9 +181,30 @@ impl NetmonService for Service {
 
     async fn list_connections(
         &self,
-        _request: Request<v1::ListConnectionsRequest>,
+        request: Request<v1::ListConnectionsRequest>,
     ) -> Reply<Self::ListConnectionsStream> {
-        Err(Status::unimplemented("this agent keeps no connections"))
+        let request = request.into_inner();
+        let selection = selection(request.filter)?;
+        let all = self.details().await?;
+        let owners: HashMap<ProcessId, &Row> =
+            all.rows.iter().map(|row| (row.facts.id, row)).collect();
+        let closed = all.closed.iter().filter(|_| request.closed);
+        let wanted = |row: &&ConnectionRow| {
+            let owner = owners.get(&row.key.0);
+            owner.is_some_and(|owner| selection.takes_connection(owner, row, &all.tick))
+        };
+        let rows = all.open.iter().chain(closed).map(|row| &**row);
+        let mut rows: Vec<&ConnectionRow> = rows.filter(wanted).collect();
+        rows.sort_unstable_by_key(|row| row.key);
+        let parts = wire::connections(
+            &all.tick,
+            &rows,
+            |id| Some(&*owners.get(&id)?.facts),
+            (all.closed_kept, all.closed.len()),
+            &Anchor::now(),
+        );
+        let parts: Vec<_> = parts.into_iter().map(Ok).collect();
+        Ok(Response::new(Box::pin(stream::iter(parts))))
     }
 
     type QueryHistoryStream = Messages<v1::QueryHistoryResponse>;
@@ -194,6 +256,10 @@ fn answer(
         }
     }
     send(wire::history::end())
+}
+
+fn cannot_tell() -> Status {
+    Status::unavailable("connections cannot be read now; the agent's log says why")
 }
 
 fn selection(filter: Option<v1::Filter>) -> Result<Selection, Status> {

@@ -105,7 +105,7 @@ impl About {
             }),
             hook_set: self.hook_set.to_string(),
             hooks: condition.hooks.iter().map(hook).collect(),
-            capabilities: capabilities(self.hook_set, &condition.hooks),
+            capabilities: capabilities(self.hook_set, &condition.hooks, condition.health),
             pins: Some(v1::Pins {
                 directory: Some(self.directory.display().to_string()),
                 since: time(self.created),

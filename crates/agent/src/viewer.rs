@@ -11,12 +11,17 @@ use tokio_util::sync::CancellationToken;
 use tonic::Status;
 
 use crate::clock::Anchor;
+use crate::connection::ConnectionRow;
 use crate::frame::Frame;
+use crate::frame::Row;
 use crate::frame::TickFacts;
 use crate::hub::Hub;
 use crate::hub::Seat;
+use crate::hub::Snapshot;
 use crate::hub::Turn;
 use crate::selection::Selection;
+use crate::sieve::ByProcess;
+use crate::sieve::Sieve;
 use crate::wire;
 
 /// The last tick that a viewer knows.
@@ -43,17 +48,62 @@ pub struct Viewer {
     hub: Arc<Hub>,
     seat: Arc<Seat>,
     selection: Selection,
+    /// Where what matches may change from tick to tick, or connections are told.
+    sieve: Option<Sieve>,
+    /// It asked for connections; its filter may need them all the same.
+    connections: bool,
     seen: Seen,
 }
 
 impl Viewer {
-    /// Of a client that was told the tick `seen`.
-    pub fn new(hub: Arc<Hub>, seat: Arc<Seat>, selection: Selection, seen: Seen) -> Self {
-        Viewer {
+    /// Of a client that is to begin with this snapshot, and what it is told first.
+    pub fn new(
+        hub: Arc<Hub>,
+        seat: Arc<Seat>,
+        selection: Selection,
+        connections: bool,
+        snapshot: &Snapshot,
+        anchor: &Anchor,
+    ) -> (Self, Vec<Event>) {
+        let mut viewer = Viewer {
             hub,
             seat,
             selection,
-            seen,
+            sieve: None,
+            connections,
+            seen: Seen::of(&snapshot.tick),
+        };
+        let events = viewer.begin(snapshot, anchor);
+        (viewer, events)
+    }
+
+    fn begin(&mut self, snapshot: &Snapshot, anchor: &Anchor) -> Vec<Event> {
+        let Snapshot { tick, rows, .. } = snapshot;
+        let parts = if self.selection.has_expression() || self.connections {
+            let all = match &snapshot.connections {
+                Some(connections) => connections.clone(),
+                None => self.looks_at(),
+            };
+            let sieve = Sieve::new(&self.selection, rows, tick, &ByProcess::new(all));
+            let told = snapshot.connections.iter().flatten();
+            let told = told.filter(|_| self.connections);
+            let told: Vec<_> = told.filter(|row| sieve.shows(row.key.0)).cloned().collect();
+            let wanted = |row: &Row| sieve.shows(row.facts.id);
+            let parts = wire::snapshot(tick, rows, &told, anchor, wanted);
+            self.sieve = Some(sieve);
+            parts
+        } else {
+            let wanted = |row: &Row| self.selection.matches(&row.facts);
+            wire::snapshot(tick, rows, &[], anchor, wanted)
+        };
+        parts.into_iter().map(Event::Snapshot).collect()
+    }
+
+    /// What the filter has to look at.
+    fn looks_at(&self) -> Vec<Arc<ConnectionRow>> {
+        match self.selection.uses_connections() {
+            true => self.hub.connection_rows(),
+            false => Vec::new(),
         }
     }
 
@@ -80,7 +130,21 @@ impl Viewer {
     fn update(&mut self, frame: &Frame) -> Vec<Event> {
         let anchor = Anchor::now();
         let gap = self.advance(&frame.tick, &anchor);
-        let update = wire::update(frame, &anchor, |facts| self.selection.follows(facts));
+        let update = match &mut self.sieve {
+            Some(sieve) => {
+                let words = &self.selection;
+                let look = words.uses_connections() || self.connections && words.searches_hosts();
+                let all = || ByProcess::new(self.hub.connection_rows());
+                let mut told = sieve.pass(frame, words, look, all);
+                if !self.connections {
+                    told.connections = None;
+                }
+                wire::update(&told, &anchor, |_| true)
+            }
+            None => wire::update(&frame.without_connections(), &anchor, |facts| {
+                self.selection.follows(facts)
+            }),
+        };
         gap.map(Event::Gap)
             .into_iter()
             .chain([Event::Update(update)])
@@ -91,12 +155,8 @@ impl Viewer {
         let anchor = Anchor::now();
         let snapshot = self.hub.resume(&self.seat);
         let gap = self.advance(&snapshot.tick, &anchor);
-        let wanted = |facts: &_| self.selection.matches(facts);
-        let parts = wire::snapshot(&snapshot.tick, &snapshot.rows, &anchor, wanted);
-        gap.map(Event::Gap)
-            .into_iter()
-            .chain(parts.into_iter().map(Event::Snapshot))
-            .collect()
+        let parts = self.begin(&snapshot, &anchor);
+        gap.map(Event::Gap).into_iter().chain(parts).collect()
     }
 
     /// The ticks between the last one seen and this one, if there are any.

@@ -1,21 +1,28 @@
 //! Domain to proto. The only file that knows both.
 
+use std::collections::HashSet;
+use std::sync::Arc;
 use std::time::SystemTime;
 
 use netmon_api::v1;
 use netmon_bpf::abi::ProcessId;
 
+use crate::cgroup::Cgroup;
 use crate::clock::Anchor;
+use crate::connection::ConnectionRow;
+use crate::frame::ConnectionNews;
 use crate::frame::FlowCount;
 use crate::frame::Frame;
 use crate::frame::Row;
 use crate::frame::TickFacts;
 use crate::frame::LOOPBACK;
+use crate::names::Runtime;
 use crate::process::Exit;
 use crate::process::Facts;
 use crate::rate::Peak;
 use crate::rate::Peaks;
 
+pub mod connection;
 pub mod history;
 
 /// Rows in one part of a snapshot: stays far below the 4 MiB that clients accept.
@@ -36,6 +43,13 @@ pub fn update(frame: &Frame, anchor: &Anchor, wanted: impl Fn(&Facts) -> bool) -
         .iter()
         .filter(|facts| !wanted(facts))
         .map(|facts| facts.id);
+    let connections = frame.connections.as_ref();
+    let told = |news: &ConnectionNews| -> Vec<v1::Connection> {
+        let rows = news.rows.iter();
+        rows.map(|row| connection::connection(row, frame.tick.seq, anchor))
+            .collect()
+    };
+    let gone = |news: &ConnectionNews| news.gone.iter().map(connection::gone).collect::<Vec<_>>();
     v1::Update {
         tick: Some(tick(&frame.tick, anchor)),
         processes: news.map(|facts| process(facts, anchor)).collect(),
@@ -44,18 +58,20 @@ pub fn update(frame: &Frame, anchor: &Anchor, wanted: impl Fn(&Facts) -> bool) -
             .chain(frame.forgotten.iter().copied())
             .map(process_id)
             .collect(),
-        connections: Vec::new(),
+        connections: connections.map(told).unwrap_or_default(),
+        connections_forgotten: connections.map(gone).unwrap_or_default(),
     }
 }
 
-/// The parts of a snapshot, at least one.
+/// The parts of a snapshot, at least one. Connections come after the processes.
 pub fn snapshot(
     about: &TickFacts,
     rows: &[Row],
+    connections: &[Arc<ConnectionRow>],
     anchor: &Anchor,
-    wanted: impl Fn(&Facts) -> bool,
+    wanted: impl Fn(&Row) -> bool,
 ) -> Vec<v1::Snapshot> {
-    let rows: Vec<&Row> = rows.iter().filter(|row| wanted(&row.facts)).collect();
+    let rows: Vec<&Row> = rows.iter().filter(|row| wanted(row)).collect();
     let part = |rows: &[&Row]| v1::Snapshot {
         tick: Some(tick(about, anchor)),
         processes: rows.iter().map(|row| process(&row.facts, anchor)).collect(),
@@ -64,6 +80,14 @@ pub fn snapshot(
         connections: Vec::new(),
     };
     let mut parts: Vec<v1::Snapshot> = rows.chunks(PART).map(part).collect();
+    let more = |connections: &[Arc<ConnectionRow>]| v1::Snapshot {
+        connections: connections
+            .iter()
+            .map(|row| connection::connection(row, about.seq, anchor))
+            .collect(),
+        ..part(&[])
+    };
+    parts.extend(connections.chunks(PART).map(more));
     if parts.is_empty() {
         parts.push(part(&[]));
     }
@@ -132,9 +156,9 @@ fn row(row: &Row, anchor: &Anchor) -> v1::Row {
         peaks: Some(peaks(&row.peaks, anchor)),
         peaks_with_loopback: (row.peaks != row.peaks_with_loopback)
             .then(|| peaks(&row.peaks_with_loopback, anchor)),
-        tcp_retransmits: None,
-        tcp_resets: None,
-        tcp_connects_failed: None,
+        tcp_retransmits: row.trouble.map(|t| t.retransmits),
+        tcp_resets: row.trouble.map(|t| t.resets),
+        tcp_connects_failed: row.trouble.map(|t| t.failed),
     }
 }
 
@@ -148,6 +172,41 @@ fn peaks(peaks: &Peaks, anchor: &Anchor) -> v1::Peaks {
         bytes_per_s: peaks.sum.rate,
         time: time(&peaks.sum),
     }
+}
+
+/// The parts of a list of connections, at least one. `owner`: the process of a row, if it is known.
+pub fn connections<'a>(
+    about: &TickFacts,
+    rows: &[&ConnectionRow],
+    owner: impl Fn(ProcessId) -> Option<&'a Facts>,
+    closed_kept: (Option<u64>, usize),
+    anchor: &Anchor,
+) -> Vec<v1::ListConnectionsResponse> {
+    let mut described = HashSet::new();
+    let mut part = |rows: &[&ConnectionRow]| {
+        let news = rows.iter().filter(|row| described.insert(row.key.0));
+        v1::ListConnectionsResponse {
+            tick: Some(tick(about, anchor)),
+            processes: news
+                .filter_map(|row| Some(process(owner(row.key.0)?, anchor)))
+                .collect(),
+            connections: rows
+                .iter()
+                .map(|row| connection::connection(row, about.seq, anchor))
+                .collect(),
+            last: false,
+            closed_kept_ns: closed_kept.0,
+            closed_kept: closed_kept.1 as u32,
+        }
+    };
+    let mut parts: Vec<_> = rows.chunks(PART).map(&mut part).collect();
+    if parts.is_empty() {
+        parts.push(part(&[]));
+    }
+    if let Some(last) = parts.last_mut() {
+        last.last = true;
+    }
+    parts
 }
 
 fn process(facts: &Facts, anchor: &Anchor) -> v1::Process {
@@ -169,9 +228,34 @@ fn process(facts: &Facts, anchor: &Anchor) -> v1::Process {
         args_cut: facts.args_cut,
         cgroup: facts.cgroup.as_deref().map(str::to_owned),
         exit: facts.exit.map(|end| exit(end, anchor)),
-        unit: None,
-        container: None,
+        unit: facts
+            .cgroup
+            .as_ref()
+            .and_then(|c| c.unit())
+            .map(str::to_owned),
+        container: facts.cgroup.as_ref().and_then(container),
     }
+}
+
+fn container(cgroup: &Cgroup) -> Option<v1::Container> {
+    let container = cgroup.container()?;
+    let runtime = match container.runtime {
+        Runtime::Docker => "docker",
+        Runtime::BuildKit => "buildkit",
+        Runtime::Podman => "podman",
+        Runtime::Containerd => "containerd",
+        Runtime::CriO => "cri-o",
+        Runtime::Lxc => "lxc",
+        Runtime::Nspawn => "nspawn",
+        Runtime::Qemu => "libvirt",
+        Runtime::Unknown => "",
+    };
+    Some(v1::Container {
+        id: container.id.clone(),
+        runtime: runtime.to_owned(),
+        name: cgroup.container_name(),
+        pod: cgroup.place().pod.as_ref().map(|pod| pod.uid.clone()),
+    })
 }
 
 /// wait(2): the low seven bits are the signal, 0 when it ended by itself; the second byte is the
@@ -210,7 +294,7 @@ mod tests {
 
     #[test]
     fn a_snapshot_of_nobody_has_one_part_and_it_is_the_last() {
-        let parts = snapshot(&TickFacts::default(), &[], &Anchor::now(), |_| true);
+        let parts = snapshot(&TickFacts::default(), &[], &[], &Anchor::now(), |_| true);
         assert_eq!(parts.len(), 1);
         assert!(parts[0].last);
     }

@@ -133,6 +133,16 @@ impl Filter {
         self.has(&|term| matches!(term, Term::Compare(Measure::Peak, ..)))
     }
 
+    /// Whether it compares totals, or numbers of connections.
+    pub fn uses_sums(&self) -> bool {
+        self.has(&|term| {
+            matches!(
+                term,
+                Term::Compare(Measure::Total, ..) | Term::Connections(..)
+            )
+        })
+    }
+
     /// Whether it asks for ages, which change without traffic.
     pub fn uses_age(&self) -> bool {
         self.has(&|term| matches!(term, Term::Age(..)))

@@ -10,14 +10,20 @@ pub(crate) const ABI_MAGIC: u32 = 0x6e65_746d;
 const ARGS_LEN: usize = 256;
 /// Must equal CPU_CARRIED of `abi.h`.
 pub(crate) const CPU_CARRIED: u32 = u32::MAX;
+/// Must equal PART_CARRIED of `abi.h`.
+pub(crate) const PART_CARRIED: u32 = 1;
 
 pub(crate) use types::carried;
 pub(crate) use types::control;
+pub(crate) use types::flow;
 pub(crate) use types::handover;
 pub(crate) use types::hint;
 pub(crate) use types::process;
 pub(crate) use types::process_key;
 pub(crate) use types::rodata;
+pub(crate) use types::sharer;
+pub(crate) use types::sharer_key;
+pub(crate) use types::sight;
 pub(crate) use types::socket_state;
 pub(crate) use types::traffic;
 pub(crate) use types::traffic_key;
@@ -47,6 +53,12 @@ unsafe impl Plain for carried {}
 unsafe impl Plain for handover {}
 // SAFETY: as above.
 unsafe impl Plain for hint {}
+// SAFETY: as above.
+unsafe impl Plain for sharer_key {}
+// SAFETY: as above.
+unsafe impl Plain for sharer {}
+// SAFETY: as above.
+unsafe impl Plain for sight {}
 // SAFETY: an integer.
 unsafe impl Plain for u32 {}
 // SAFETY: an integer.
@@ -78,6 +90,15 @@ pub struct ProcessId {
 
 impl From<process_key> for ProcessId {
     fn from(key: process_key) -> Self {
+        ProcessId {
+            pid: key.tgid,
+            start: key.start,
+        }
+    }
+}
+
+impl From<sharer_key> for ProcessId {
+    fn from(key: sharer_key) -> Self {
         ProcessId {
             pid: key.tgid,
             start: key.start,
@@ -217,17 +238,20 @@ pub struct Losses {
 }
 
 /// Name and meaning of each cause, in the order of `enum loss` in `abi.h`.
-pub const LOSS_CAUSES: [&str; 5] = [
+pub const LOSS_CAUSES: [&str; 7] = [
     "process_map_full",
     "socket_map_full",
     "socket_unknown",
     "peer_map_full",
     "hint_ring_full",
+    "connection_map_full",
+    "closed_ring_full",
 ];
 
 impl Losses {
     /// Events whose bytes are missing from the counts. A full hint ring delays, a full peer map
-    /// misplaces, and a full process map keeps the bytes as unattributed: those lose none.
+    /// misplaces, and a full process map keeps the bytes as unattributed: those lose none. What is
+    /// missing of connections is in the totals of their processes.
     pub fn bytes_lost(&self) -> u64 {
         self.counts[1].saturating_add(self.counts[2])
     }
@@ -247,10 +271,13 @@ mod tests {
             (size_of::<traffic>(), moved + FLOWS * 16),
             (
                 size_of::<socket_state>(),
-                moved + 16 + 2 * 4 + 16 + 4 * 2 + 8,
+                moved + 16 + 2 * 4 + 16 + 4 * 2 + 8 + 16 + 2 * 16 + 2 * 8 + 16 + 6 * 4 + 6 * 4,
             ),
+            (size_of::<sight>(), size_of::<socket_state>() + 8),
+            (size_of::<sharer_key>(), 2 * 8 + 2 * 4),
+            (size_of::<sharer>(), 2 * 16),
             (size_of::<control>(), 6 * 4 + 2 * 8),
-            (size_of::<carried>(), moved + FLOWS * 16 + (5 + 2) * 8),
+            (size_of::<carried>(), moved + FLOWS * 16 + (7 + 2) * 8),
             (size_of::<handover>(), 2 * 8 + 2 * 4),
             (size_of::<hint>(), 16 + 2 * 4),
         ];

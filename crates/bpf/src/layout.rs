@@ -100,11 +100,17 @@ pub(crate) struct Bridge {
 }
 
 impl Bridge {
-    /// Asks the kernel for the types of both maps.
+    /// Asks the kernel for the types of both maps. A field of the value whose name begins with
+    /// `except` is not brought over.
     ///
     /// # Errors
     /// [`Error::Kernel`] when they cannot be had or do not fit; needs CAP_SYS_ADMIN.
-    pub(crate) fn between(name: &str, old: &MapHandle, new: &MapHandle) -> Result<Bridge> {
+    pub(crate) fn without(
+        except: &str,
+        name: &str,
+        old: &MapHandle,
+        new: &MapHandle,
+    ) -> Result<Bridge> {
         let misfit = |found: String| {
             let doing = format!("read the map {name} of an older layout");
             Error::kernel(doing, io::Error::other(found))
@@ -117,7 +123,9 @@ impl Bridge {
             let shape = |id| shape(&btf, id).ok_or_else(|| misfit("its type is not known".into()));
             Ok((shape(info.btf_key_type_id)?, shape(info.btf_value_type_id)?))
         };
-        let (old_shapes, new_shapes) = (shapes(old)?, shapes(new)?);
+        let (old_shapes, mut new_shapes) = (shapes(old)?, shapes(new)?);
+        let left_out = |name: &String| !except.is_empty() && name.starts_with(except);
+        new_shapes.1.retain(|name, _| !left_out(name));
         let converter = |old, new, size: u32| Converter::between(old, new, size as usize);
         let bridge = || {
             Ok(Bridge {
@@ -127,6 +135,14 @@ impl Bridge {
             })
         };
         bridge().map_err(misfit)
+    }
+
+    /// All that both have.
+    ///
+    /// # Errors
+    /// As [`Bridge::without`].
+    pub(crate) fn between(name: &str, old: &MapHandle, new: &MapHandle) -> Result<Bridge> {
+        Bridge::without("", name, old, new)
     }
 }
 

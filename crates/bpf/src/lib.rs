@@ -15,6 +15,10 @@ mod standstill;
 
 mod batch;
 
+mod ring;
+
+mod connection;
+
 pub mod support;
 
 pub mod plan;
@@ -25,6 +29,8 @@ mod object;
 
 mod seeder;
 
+mod lister;
+
 pub mod pins;
 
 mod sockets;
@@ -32,6 +38,8 @@ mod sockets;
 pub mod traffic;
 
 pub mod cgroup;
+
+pub mod interfaces;
 
 #[allow(
     dead_code,

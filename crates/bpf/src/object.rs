@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io;
 use std::os::fd::AsFd;
 use std::os::fd::AsRawFd;
+use std::os::fd::BorrowedFd;
 use std::path::Path;
 use std::path::PathBuf;
 
@@ -33,7 +34,13 @@ pub struct Limits {
     pub processes: u32,
     /// Open sockets.
     pub connections: u32,
+    /// Bytes for connections that were closed and are not read yet, some 5,000 in [`CLOSED_BYTES`].
+    /// Rounded up to a power of two that the kernel takes.
+    pub closed_bytes: u32,
 }
+
+/// A good size for [`Limits::closed_bytes`].
+pub const CLOSED_BYTES: u32 = 1 << 20;
 
 /// Which object the programs of this build come from (FNV-1a): another number, other programs.
 pub(crate) fn build() -> u64 {
@@ -43,10 +50,12 @@ pub(crate) fn build() -> u64 {
 }
 
 /// The names of all maps that are pinned, which is all but the constants.
-pub(crate) const MAPS: [&str; 11] = [
+pub(crate) const MAPS: [&str; 13] = [
     "traffic",
     "processes",
     "sockets",
+    "sharers",
+    "closed",
     "peers",
     "unattributed",
     "losses",
@@ -70,10 +79,11 @@ fn open() -> Result<OpenObject> {
 }
 
 /// Makes all maps, sized for this machine, and pins them in `directory`. With `control` they share
-/// that one, which is pinned elsewhere already.
+/// that one, which is pinned elsewhere already. `carried`: connections to carry over.
 pub(crate) fn make_maps(
     support: &Support,
     limits: Limits,
+    carried: u32,
     control: Option<&Path>,
     directory: &Path,
 ) -> Result<()> {
@@ -83,6 +93,14 @@ pub(crate) fn make_maps(
             (Some("traffic"), _) => counter_entries(support, limits),
             (Some("processes"), _) => limits.processes,
             (Some("sockets" | "peers"), _) => limits.connections,
+            // Few sockets are shared.
+            (Some("sharers"), _) => (limits.connections / 8).saturating_add(carried),
+            (Some("closed"), _) => {
+                let size = ring_size(limits.closed_bytes);
+                map.set_max_entries(size)
+                    .map_err(|e| Error::kernel("size a map", errno(&e)))?;
+                continue;
+            }
             (Some("control"), Some(shared)) => {
                 map.reuse_pinned_map(shared)
                     .map_err(|e| Error::kernel("reuse the map control", errno(&e)))?;
@@ -109,6 +127,14 @@ pub(crate) fn make_maps(
         }
     }
     Ok(())
+}
+
+/// Ring buffers are a power of two of pages.
+fn ring_size(bytes: u32) -> u32 {
+    // SAFETY: no preconditions.
+    let page = unsafe { libc::sysconf(libc::_SC_PAGESIZE) };
+    let page = u32::try_from(page).unwrap_or(4096);
+    bytes.clamp(page, 1 << 30).next_power_of_two()
 }
 
 /// A process has an entry for each CPU it used, and one for what was carried over. Few use more
@@ -144,6 +170,17 @@ pub(crate) struct Constants {
 }
 
 impl Constants {
+    /// For programs that only tell: generation 0 is never in charge.
+    pub(crate) fn idle() -> Self {
+        Constants {
+            generation: 0,
+            follows: 0,
+            counts_written: false,
+            only_upper_protocols: false,
+            socket_file_ops: 0,
+        }
+    }
+
     pub(crate) fn of(plan: &Plan, generation: u32) -> Self {
         Constants {
             generation,
@@ -243,6 +280,16 @@ impl Loaded {
         attach_one(&self.object, hook, self.cgroup_root.as_ref())
     }
 
+    /// Attaches an iterator over the entries of a map for as long as the link is held.
+    pub(crate) fn link_to(
+        &self,
+        hook: &Hook,
+        map: BorrowedFd<'_>,
+    ) -> std::result::Result<libbpf_rs::Link, io::Error> {
+        let link = find(&self.object, hook)?.attach_iter(map);
+        link.map_err(|e| errno(&e))
+    }
+
     fn path(&self, hook: &Hook) -> PathBuf {
         self.directory
             .join(link_name(self.generation, hook.program))
@@ -329,15 +376,22 @@ fn culprit(
     })
 }
 
+fn find<'a>(
+    object: &'a Object,
+    hook: &Hook,
+) -> std::result::Result<libbpf_rs::ProgramMut<'a>, io::Error> {
+    let found = object
+        .progs_mut()
+        .find(|program| program.name() == hook.program);
+    found.ok_or_else(|| io::Error::from(io::ErrorKind::NotFound))
+}
+
 fn attach_one(
     object: &Object,
     hook: &Hook,
     cgroup_root: Option<&File>,
 ) -> std::result::Result<libbpf_rs::Link, io::Error> {
-    let program = object
-        .progs_mut()
-        .find(|program| program.name() == hook.program)
-        .ok_or_else(|| io::Error::from(io::ErrorKind::NotFound))?;
+    let program = find(object, hook)?;
     let link = match (hook.kind, cgroup_root) {
         (Kind::Cgroup, None) => return Err(io::Error::other("no cgroup v2 tree is mounted")),
         (Kind::Cgroup, Some(root)) => program.attach_cgroup(root.as_raw_fd()),

@@ -21,6 +21,8 @@ use crate::abi::encode;
 use crate::abi::handover;
 use crate::abi::process;
 use crate::abi::process_key;
+use crate::abi::sharer;
+use crate::abi::sharer_key;
 use crate::abi::socket_state;
 use crate::abi::traffic;
 use crate::abi::traffic_key;
@@ -48,6 +50,8 @@ pub(crate) struct Maps {
     pub(crate) traffic: MapHandle,
     pub(crate) processes: MapHandle,
     pub(crate) sockets: MapHandle,
+    pub(crate) sharers: MapHandle,
+    pub(crate) closed: MapHandle,
     pub(crate) unattributed: MapHandle,
     pub(crate) losses: MapHandle,
     pub(crate) hints: MapHandle,
@@ -71,6 +75,11 @@ impl Maps {
             traffic: open("traffic", (traffic_key, size(size_of::<traffic>())))?,
             processes: open("processes", (process_key, size(size_of::<process>())))?,
             sockets: open("sockets", (8, size(size_of::<socket_state>())))?,
+            sharers: open(
+                "sharers",
+                (size(size_of::<sharer_key>()), size(size_of::<sharer>())),
+            )?,
+            closed: open("closed", (0, 0))?,
             unattributed: open("unattributed", (4, size(size_of::<traffic>())))?,
             losses: open("losses", (4, 8))?,
             hints: open("hints", (0, 0))?,

@@ -39,11 +39,8 @@ impl Seeder {
         support: &Support,
     ) -> std::result::Result<Seeder, io::Error> {
         let constants = Constants {
-            generation: 0,
-            follows: 0,
-            counts_written: false,
-            only_upper_protocols: false,
             socket_file_ops: socket_file_ops(support)?,
+            ..Constants::idle()
         };
         let loaded = Loaded::load(&[Self::HOOK], constants, support, directory);
         let loaded = loaded.map_err(io::Error::other)?.map_err(|r| r.reason)?;

@@ -4,14 +4,9 @@ use std::collections::HashMap;
 use std::collections::HashSet;
 use std::fmt;
 use std::path::PathBuf;
-use std::sync::Arc;
-use std::sync::Mutex;
-use std::sync::PoisonError;
 
 use libbpf_rs::MapCore;
 use libbpf_rs::MapHandle;
-use libbpf_rs::RingBuffer;
-use libbpf_rs::RingBufferBuilder;
 
 use crate::abi::carried;
 use crate::abi::decode;
@@ -37,12 +32,19 @@ use crate::pins::Maps;
 use crate::pins::PinDirectory;
 use crate::pins::ONLY;
 use crate::plan::HookSet;
+use crate::ring::Ring;
 use crate::seeder::Seeder;
-use crate::sockets::census;
 use crate::support::Support;
 use crate::unpreempted::Unpreempted;
 
+pub use crate::connection::Census;
+pub use crate::connection::ClosedConnection;
+pub use crate::connection::ConnectionReading;
+pub use crate::connection::ConnectionState;
+pub use crate::connection::TcpHealth;
+pub use crate::connection::Transport;
 pub use crate::object::Limits as MapLimits;
+pub use crate::object::CLOSED_BYTES;
 pub use crate::sockets::Connections as SocketCounts;
 
 pub use programs::HookState;
@@ -57,6 +59,9 @@ pub use reading::Reading;
 mod hooks;
 
 mod programs;
+
+mod connections;
+use connections::Connections;
 
 mod attach;
 
@@ -78,9 +83,8 @@ pub struct Probe {
     carried: carried,
     handover: Handover,
     traffic: Batch,
-    sockets: Batch,
-    ring: RingBuffer<'static>,
-    hints: Arc<Mutex<Vec<ProcessId>>>,
+    connections: Connections,
+    hints: Ring<hint>,
     /// Of the last reading.
     keys: Vec<traffic_key>,
     described: HashSet<ProcessId>,
@@ -117,7 +121,7 @@ impl Probe {
         if options.fresh {
             pins.empty()?;
         }
-        takeover::take_over(&pins, options)?;
+        let untold = takeover::take_over(&pins, options)?;
         let adopted = pins.exists();
         let (maps, programs, seeder, created) = if adopted {
             attach::adopt(&pins, options)?
@@ -131,18 +135,18 @@ impl Probe {
             time: left.seq_time,
             restarts: left.restarts + u32::from(adopted),
         };
-        let hints = Arc::new(Mutex::new(Vec::new()));
-        let ring = ring(&maps, Arc::clone(&hints))?;
+        let hints = Ring::new(&maps.hints)?;
+        let connections = Connections::new(&maps)?;
+        connections.put(untold);
         let probe = Probe {
             traffic: Batch::new(&maps.traffic, size_of::<traffic>()),
-            sockets: Batch::new(&maps.sockets, maps.sockets.value_size() as usize),
             pins,
             maps,
             programs,
             created,
             carried,
             handover,
-            ring,
+            connections,
             hints,
             keys: Vec::new(),
             described: HashSet::new(),
@@ -228,12 +232,13 @@ impl Probe {
         store(&self.maps.handover, &entry)
     }
 
-    /// Reads everything. `with_connections`: also all sockets, which costs a millisecond per
-    /// 10,000 of them.
+    /// Reads everything, and of open sockets what `wanted` says, which costs some milliseconds per
+    /// 10,000 of them. The first time that details are wanted it loads the program for it, some ten
+    /// milliseconds.
     ///
     /// # Errors
     /// When the kernel refuses; the next reading then has it all.
-    pub fn read(&mut self, with_connections: bool) -> Result<Reading> {
+    pub fn read(&mut self, wanted: Census) -> Result<Reading> {
         let unpreempted = Unpreempted::enter();
         let mut reading = Reading {
             losses: self.losses()?,
@@ -265,17 +270,23 @@ impl Probe {
             reading.unattributed.add(&cpu);
         }
         reading.missed_events = self.programs.missed_events();
-        if with_connections {
-            let census = census(&self.maps, &mut self.sockets)?;
-            self.socket_entries = census.entries;
-            // Walking all open files takes its time, and an iterator stops no program.
-            drop(unpreempted);
+        // Iterators take their time, and stop no program.
+        drop(unpreempted);
+        if wanted != Census::None {
+            let directory = self.pins.current();
+            let (tally, told) = self.connections.open(&self.maps, &directory, wanted)?;
+            self.socket_entries = tally.entries;
             let due = reading.time.saturating_sub(self.owners_sought) >= SEEK_OWNERS_EVERY;
-            if census.ownerless > 0 && due {
+            if tally.ownerless > 0 && due {
                 self.owners_sought = reading.time;
                 self.find_owners();
             }
-            reading.connections = Some(census.by_process.into_iter().collect());
+            reading.socket_counts = Some(tally.by_process.into_iter().collect());
+            reading.connections = told;
+        }
+        reading.closed = self.connections.closed(&self.maps)?;
+        if let Err(error) = self.note_connected(&reading) {
+            tracing::debug!(%error, "cannot describe who has connections");
         }
         reading.entries = Entries {
             processes: reading.processes.len() as u32,
@@ -323,11 +334,9 @@ impl Probe {
     }
 
     fn hinted(&mut self, losses: Losses) -> Result<()> {
-        self.ring
-            .consume()
-            .map_err(|e| Error::kernel("read the hint ring", errno(&e)))?;
-        let mut hinted =
-            std::mem::take(&mut *self.hints.lock().unwrap_or_else(PoisonError::into_inner));
+        self.hints.consume()?;
+        let hints = self.hints.take();
+        let mut hinted: Vec<ProcessId> = hints.iter().map(|hint| hint.process.into()).collect();
         let lost = losses.counts[4];
         if lost != self.ring_losses {
             self.ring_losses = lost;
@@ -351,6 +360,17 @@ impl Probe {
         Ok(())
     }
 
+    /// Processes that have connections and have moved no byte.
+    fn note_connected(&mut self, reading: &Reading) -> Result<()> {
+        let open = reading.connections.iter().flatten();
+        let closed = reading.closed.iter().map(|closed| &closed.connection);
+        let mut ids: Vec<ProcessId> = open.chain(closed).map(|told| told.process).collect();
+        ids.sort_unstable();
+        ids.dedup();
+        ids.retain(|id| !self.described.contains(id));
+        ids.into_iter().try_for_each(|id| self.note(id))
+    }
+
     fn find_owners(&mut self) {
         if self.seeder.is_none() {
             let support = Support::find_out().ok();
@@ -370,21 +390,6 @@ fn delete(map: &MapHandle, key: &[u8]) -> Result<()> {
         }
         _ => Ok(()),
     }
-}
-
-fn ring(maps: &Maps, hints: Arc<Mutex<Vec<ProcessId>>>) -> Result<RingBuffer<'static>> {
-    let failed = |e: libbpf_rs::Error| Error::kernel("map the hint ring", errno(&e));
-    let mut builder = RingBufferBuilder::new();
-    builder
-        .add(&maps.hints, move |record: &[u8]| {
-            if let Some(record) = decode::<hint>(record) {
-                let mut hints = hints.lock().unwrap_or_else(PoisonError::into_inner);
-                hints.push(record.process.into());
-            }
-            0
-        })
-        .map_err(failed)?;
-    builder.build().map_err(failed)
 }
 
 /// Loading an object takes some ten megabytes for the kernel's type information, for an instant;

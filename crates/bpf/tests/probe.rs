@@ -14,6 +14,7 @@ use std::path::PathBuf;
 use netmon_bpf::abi::Process;
 use netmon_bpf::abi::Traffic;
 use netmon_bpf::error::Error;
+use netmon_bpf::traffic::Census;
 use netmon_bpf::traffic::MapLimits;
 use netmon_bpf::traffic::Options;
 use netmon_bpf::traffic::Probe;
@@ -34,6 +35,7 @@ impl Pins {
             limits: MapLimits {
                 processes: 4096,
                 connections: 4096,
+                closed_bytes: 1 << 16,
             },
             fresh: false,
         }
@@ -95,7 +97,7 @@ fn counts_survive_the_agent_and_are_exact() {
     let mut buffer = [0; 400];
     b.recv_from(&mut buffer).unwrap();
 
-    let reading = probe.read(true).unwrap();
+    let reading = probe.read(Census::Counts).unwrap();
     let traffic = mine(&reading);
     let bytes = |flow: usize| traffic.flows[flow].bytes;
     assert_eq!(
@@ -116,7 +118,7 @@ fn counts_survive_the_agent_and_are_exact() {
     assert!(reading.news.iter().any(|(id, process): &(_, Process)| {
         id.pid == std::process::id() && process.exit.is_none() && !process.args.is_empty()
     }));
-    assert_eq!(reading.losses.counts, [0; 5]);
+    assert_eq!(reading.losses.counts, [0; 7]);
 
     let busy = Probe::start(&pins.options()).unwrap_err();
     assert!(matches!(busy, Error::Busy { pid: Some(pid), .. } if pid == std::process::id()));
@@ -132,7 +134,7 @@ fn counts_survive_the_agent_and_are_exact() {
     let mut probe = Probe::start(&pins.options()).unwrap();
     assert_eq!(ids(&probe), before, "taken over, not loaded again");
     assert_eq!(probe.handover().restarts, 1);
-    let traffic = mine(&probe.read(false).unwrap());
+    let traffic = mine(&probe.read(Census::None).unwrap());
     assert_eq!(
         traffic.flows[LOOPBACK].bytes, 105_003,
         "counted while nobody looked"

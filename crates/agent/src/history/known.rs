@@ -12,6 +12,7 @@ use super::varint::Read;
 use super::varint::Reader;
 use super::Known;
 use super::Sum;
+use crate::cgroup::Cgroup;
 use crate::process::Exit;
 use crate::process::Facts;
 use crate::rate::Peak;
@@ -99,7 +100,7 @@ pub fn read_known(reader: &mut Reader) -> Read<Known> {
             exe: exe.map(str::to_owned),
             args,
             args_cut: has(ARGS_CUT),
-            cgroup: cgroup.map(Arc::from),
+            cgroup: cgroup.map(Cgroup::new),
             exit,
         }),
         totals,

@@ -40,7 +40,7 @@ pub fn query(request: v1::QueryHistoryRequest, grouping: Grouping) -> Result<Que
         v1::HistoryOrder::TxBytes => Order::Tx,
         v1::HistoryOrder::Peak => Order::Peak,
     };
-    let selection = Selection::new(request.filter)?;
+    let selection = Selection::of_the_past(request.filter)?;
     Ok(Query {
         since: request.since.as_ref().map(ns).transpose()?,
         until: request.until.as_ref().map(ns).transpose()?,
@@ -49,7 +49,7 @@ pub fn query(request: v1::QueryHistoryRequest, grouping: Grouping) -> Result<Que
         step: request.step_ns,
         group: grouping,
         kinds,
-        wanted: Some(Arc::new(move |facts| selection.matches(facts))),
+        wanted: Some(Arc::new(move |facts| selection.takes_ever(facts))),
         top: request.top as usize,
         order,
         ascending: request.ascending,

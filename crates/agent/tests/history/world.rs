@@ -155,6 +155,7 @@ impl World {
                 facts,
                 flows: flows.collect(),
                 connections: None,
+                trouble: None,
                 peaks: peaks.0,
                 peaks_with_loopback: peaks.1,
             });
@@ -171,6 +172,7 @@ impl World {
             news,
             rows,
             forgotten: Vec::new(),
+            connections: None,
         };
         self.told.push(Told {
             seq: self.seq,

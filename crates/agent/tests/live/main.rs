@@ -8,6 +8,7 @@ mod network;
 mod stage;
 
 mod api;
+mod connections;
 mod counting;
 mod faults;
 mod history;

@@ -36,6 +36,20 @@ impl Network {
         network
     }
 
+    /// Joins the hosts by devices `veth1` too; the address of host 0 there.
+    pub fn second_pair(&self) -> &'static str {
+        let [a, b] = &self.names;
+        ip(&[
+            "-n", a, "link", "add", "veth1", "type", "veth", "peer", "name", "veth1", "netns", b,
+        ]);
+        for (name, host) in self.names.iter().zip(["10.198.52.1", "10.198.52.2"]) {
+            let address = format!("{host}/24");
+            ip(&["-n", name, "addr", "add", &address, "dev", "veth1"]);
+            ip(&["-n", name, "link", "set", "veth1", "up"]);
+        }
+        "10.198.52.1"
+    }
+
     /// A command that will run on host 0 or 1. `ip netns exec` becomes it, so the pid is its own.
     pub fn on(&self, host: usize, program: &str) -> Command {
         let mut command = Command::new("ip");

@@ -86,10 +86,32 @@ enum socket_flags {
 	SOCKET_USED = 8,      /* payload has moved since the counters look */
 };
 
-/* What is remembered of an open socket, keyed by its address in the kernel. */
+/* What became of a TCP connection. */
+enum fate {
+	FATE_ESTABLISHED = 1, /* it stood */
+	FATE_FAILED = 2,      /* its connect() failed */
+	FATE_RESET = 4,	      /* by the peer; with FATE_FAILED: refused */
+};
+
+/* What the kernel measures of a TCP connection, in its units. */
+struct health {
+	__u32 rtt;	     /* us * 8; 0: not measured yet */
+	__u32 rtt_variation; /* us * 4 */
+	__u32 retransmits;   /* segments */
+	/* Ticks of the kernel; UNTOLD: it does not tell. */
+	__u32 busy;	 /* with data to send */
+	__u32 by_window; /* of these: held up by the peer's window */
+	__u32 by_buffer; /* of these: held up by the send buffer */
+};
+enum { UNTOLD = 0xffffffff };
+
+/*
+ * What is remembered of an open socket, keyed by its address in the kernel. Of a process that uses
+ * it after another did, the bytes are in `sharers`.
+ */
 struct socket_state {
 	MOVED
-	struct process_key owner; /* who used it last; tgid 0: nobody yet */
+	struct process_key owner; /* who used it last, or opened it; tgid 0: nobody yet */
 	__u32 rx_seq;		  /* TCP: copied_seq up to which bytes are counted */
 	__u32 tx_seq;		  /* TCP: write_seq up to which bytes are counted (hook set K) */
 	__u8 remote[16];	  /* the peer as the kernel keeps it, to notice a new one */
@@ -99,8 +121,46 @@ struct socket_state {
 	__u16 protocol;
 	__u8 flow; /* FLOW_* bits of its traffic, without direction */
 	__u8 flags;
-	__u8 state; /* TCP state; UDP: TCP_ESTABLISHED when connected */
-	__u8 zero[5];
+	__u8 state;  /* TCP state; UDP: TCP_ESTABLISHED when connected */
+	__u8 shared; /* other processes than `user` have moved bytes */
+	__u8 fate;   /* enum fate; written under the lock of the socket */
+	__u8 zero[3];
+	struct process_key user; /* who used it first; tgid 0: nobody yet */
+	struct flow flows[DIRECTIONS]; /* of `user` */
+	__u32 flows_cpu;   /* that added to them last, if not under the lock of the socket */
+	__u32 flows_turns; /* ticks / 256, and in the low byte how often the CPU changed in these */
+	__u64 id;		 /* never used again; 0: taken over, and not looked at since */
+	__u64 opened;		 /* boot clock, ns; 0: before the counters looked */
+	__u8 local[16];		 /* as `remote` */
+	__u32 flows_spread; /* CPUs got in each other's way: each has its own in `sharers` */
+	__u32 last_zero;
+	__u32 interface;	 /* index of the device last used; 0: unknown */
+	__u32 namespace;	 /* inode number of its network namespace */
+	struct health health;	 /* TCP, once it is closed */
+};
+
+/* What a process moved over a socket that is not in the entry of the socket. */
+enum part {
+	PART_LATER,   /* it has used the socket after another did */
+	PART_CARRIED, /* in an older layout; programs leave these be */
+	PART_CPU,     /* and above: on this CPU, of whichever process */
+};
+
+struct sharer_key {
+	__u64 id; /* of the socket */
+	__u64 start;
+	__u32 tgid;
+	__u32 part; /* enum part */
+};
+
+struct sharer {
+	struct flow flows[DIRECTIONS];
+};
+
+/* A socket that is gone; also what the iterator tells of one that is not. */
+struct sight {
+	struct socket_state socket;
+	__u64 time; /* boot clock, ns; of one that is open its address in the kernel */
 };
 
 /* The peer that a thread named in the call it is in: unconnected UDP has it nowhere else. */
@@ -119,6 +179,9 @@ enum loss {
 	LOSS_SOCKET_UNKNOWN,   /* a socket older than the counters: its first read is missing */
 	LOSS_PEER_MAP_FULL,    /* loopback or not was guessed from the socket */
 	LOSS_HINT_RING_FULL,   /* the agent learns of an exit later */
+	/* Bytes are in the totals of their process and in no connection. */
+	LOSS_CONNECTION_MAP_FULL,
+	LOSS_CLOSED_RING_FULL, /* nobody learns what became of a connection; totals have it */
 	LOSSES,
 };
 

@@ -53,7 +53,7 @@ static __always_inline void nothing_moved(__u16 protocol)
 /* A send call has returned. */
 static __always_inline void call_sent(const struct sock *sk, __u16 family, __u16 protocol, int ret)
 {
-	struct socket_state fresh = {}, *socket;
+	struct socket_state fresh, *socket;
 	struct duty duty;
 
 	if (!counted_protocol(family, protocol))
@@ -69,14 +69,14 @@ static __always_inline void call_sent(const struct sock *sk, __u16 family, __u16
 		return;
 	socket = socket_of(duty, sk, &fresh);
 	if (!(socket->flags & SOCKET_IGNORED))
-		count_socket(duty, sk, socket, TX, ret);
+		count_socket(duty, sk, socket, TX, ret, MANY_WRITERS);
 }
 
 /* A receive call has returned. Peeked bytes come again; the error queue holds no payload. */
 static __always_inline void call_received(const struct sock *sk, __u16 family, __u16 protocol,
 					  int ret, int flags)
 {
-	struct socket_state fresh = {}, *socket;
+	struct socket_state fresh, *socket;
 	struct duty duty;
 
 	if (!counted_protocol(family, protocol))
@@ -97,7 +97,7 @@ static __always_inline void call_received(const struct sock *sk, __u16 family, _
 	}
 	socket = socket_of(duty, sk, &fresh);
 	if (!(socket->flags & SOCKET_IGNORED))
-		count_socket(duty, sk, socket, RX, ret);
+		count_socket(duty, sk, socket, RX, ret, MANY_WRITERS);
 }
 
 /* An unconnected UDP call names its peer; what it is counted as follows in the same call. */
@@ -132,16 +132,26 @@ static __always_inline void peer_named(struct bpf_sock_addr *call, __u32 directi
 	}
 }
 
+/* Other CPUs use the entry at the same time: never half a flow in it, and no write without need. */
+static __always_inline void went(struct socket_state *socket, __u8 flow, int interface)
+{
+	if (socket->flow != flow)
+		socket->flow = flow;
+	if (interface && socket->interface != interface)
+		socket->interface = interface;
+}
+
 /* A UDP datagram on its way down (hook set K): per datagram, so its own device decides. */
 static __always_inline void datagram_sent(const struct sk_buff *skb, __u8 family)
 {
 	const struct sock *sk = BPF_CORE_READ(skb, sk);
-	struct socket_state fresh = {}, *socket;
+	struct socket_state fresh, *socket;
 	struct duty duty = duty_now();
 	struct dst_entry *route;
 	__u32 headers, bytes;
 	struct process_key key;
 	__u8 flow = FLOW_TRANSPORT | family;
+	int interface = 0;
 
 	if (!duty.control || !sk)
 		return;
@@ -155,23 +165,27 @@ static __always_inline void datagram_sent(const struct sk_buff *skb, __u8 family
 		return;
 	/* The lowest bit says whether the route is counted, not where it is. */
 	route = (struct dst_entry *)(BPF_CORE_READ(skb, _skb_refdst) & ~1UL);
-	if (route && BPF_CORE_READ(route, dev, flags) & IFF_LOOPBACK)
-		flow |= FLOW_LOOPBACK;
-	/* Other CPUs use the entry at the same time: never half a flow in it. */
-	socket->flow = flow;
+	if (route) {
+		struct net_device *device = BPF_CORE_READ(route, dev);
+
+		if (BPF_CORE_READ(device, flags) & IFF_LOOPBACK)
+			flow |= FLOW_LOOPBACK;
+		interface = BPF_CORE_READ(device, ifindex);
+	}
+	went(socket, flow, interface);
 	key = current_key();
-	own(socket, &key);
-	count(duty, &key, CALLER_IS_PROCESS, flow | TX, bytes);
+	count_moved(duty, socket, &key, CALLER_IS_PROCESS, flow, TX, bytes, MANY_WRITERS);
 }
 
 /* A UDP datagram handed to the application (hook set K). A peek passes a negative length. */
 static __always_inline void datagram_received(const struct sock *sk, const struct sk_buff *skb,
 					      int bytes)
 {
-	struct socket_state fresh = {}, *socket;
+	struct socket_state fresh, *socket;
 	struct duty duty = duty_now();
 	struct process_key key;
 	__u8 flow = FLOW_TRANSPORT;
+	int interface;
 
 	if (!duty.control || bytes <= 0)
 		return;
@@ -180,12 +194,12 @@ static __always_inline void datagram_received(const struct sock *sk, const struc
 		return;
 	if (BPF_CORE_READ(skb, protocol) == bpf_htons(0x86dd /* ETH_P_IPV6 */))
 		flow |= FLOW_FAMILY;
-	if (BPF_CORE_READ(skb, skb_iif) == LOOPBACK_IFINDEX)
+	interface = BPF_CORE_READ(skb, skb_iif);
+	if (interface == LOOPBACK_IFINDEX)
 		flow |= FLOW_LOOPBACK;
-	socket->flow = flow;
+	went(socket, flow, interface);
 	key = current_key();
-	own(socket, &key);
-	count(duty, &key, CALLER_IS_PROCESS, flow | RX, bytes);
+	count_moved(duty, socket, &key, CALLER_IS_PROCESS, flow, RX, bytes, MANY_WRITERS);
 }
 
 #endif

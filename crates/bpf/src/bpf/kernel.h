@@ -29,7 +29,8 @@ enum bpf_map_type {
 	BPF_MAP_TYPE_RINGBUF = 27,
 };
 enum { BPF_ANY = 0, BPF_NOEXIST = 1 };
-enum { EEXIST = 17 };
+enum { BPF_RB_NO_WAKEUP = 1 };
+enum { EEXIST = 17, EPIPE = 32, ECONNRESET = 104, ECONNREFUSED = 111 };
 
 struct bpf_sock {
 	__u32 bound_dev_if;
@@ -76,7 +77,17 @@ enum { IFF_LOOPBACK = 8, LOOPBACK_IFINDEX = 1 };
 /* include/linux/sched.h, include/linux/sched/signal.h */
 enum { PF_KTHREAD = 0x00200000, SIGNAL_GROUP_EXIT = 0x4 };
 /* include/net/tcp_states.h */
-enum { TCP_ESTABLISHED = 1, TCP_SYN_SENT = 2, TCP_SYN_RECV = 3, TCP_LISTEN = 10 };
+enum {
+	TCP_ESTABLISHED = 1,
+	TCP_SYN_SENT = 2,
+	TCP_SYN_RECV = 3,
+	TCP_FIN_WAIT1 = 4,
+	TCP_CLOSE = 7,
+	TCP_LAST_ACK = 9,
+	TCP_LISTEN = 10,
+};
+/* include/linux/tcp.h, enum tcp_chrono: what holds a sender up; 0: it has nothing to send. */
+enum { TCP_CHRONO_BUSY = 1, TCP_CHRONO_RWND_LIMITED, TCP_CHRONO_SNDBUF_LIMITED, TCP_CHRONOS = 3 };
 
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
 
@@ -91,6 +102,18 @@ struct in6_addr {
 
 struct proto;
 
+struct ns_common {
+	unsigned int inum;
+};
+
+struct net {
+	struct ns_common ns;
+};
+
+typedef struct {
+	struct net *net;
+} possible_net_t;
+
 struct sock_common {
 	__be32 skc_daddr;
 	__be32 skc_rcv_saddr;
@@ -98,6 +121,8 @@ struct sock_common {
 	__u16 skc_num;
 	unsigned short skc_family;
 	volatile unsigned char skc_state;
+	int skc_bound_dev_if;
+	possible_net_t skc_net;
 	struct in6_addr skc_v6_daddr;
 	struct in6_addr skc_v6_rcv_saddr;
 	struct proto *skc_prot;
@@ -106,6 +131,7 @@ struct sock_common {
 
 struct net_device {
 	unsigned int flags;
+	int ifindex;
 };
 
 struct dst_entry {
@@ -122,6 +148,7 @@ struct sock {
 	int sk_rx_dst_ifindex;
 	__u16 sk_protocol;
 	__u16 sk_type;
+	int sk_err;
 	struct dst_entry *sk_dst_cache;
 	__u8 sk_kern_sock : 1;
 };
@@ -150,6 +177,12 @@ struct tcp_sock {
 	__u32 snd_una;
 	__u64 bytes_acked;
 	__u64 bytes_received;
+	__u32 srtt_us;
+	__u32 mdev_us;
+	__u32 total_retrans;
+	__u32 chrono_start;
+	__u32 chrono_stat[TCP_CHRONOS];
+	__u8 chrono_type : 2;
 };
 
 /* The send path before 6.5: protocols that can take pages have a sendpage of their own. */
@@ -219,6 +252,15 @@ struct seq_file;
 
 struct bpf_iter_meta {
 	struct seq_file *seq;
+};
+
+struct bpf_map;
+
+struct bpf_iter__bpf_map_elem {
+	struct bpf_iter_meta *meta;
+	struct bpf_map *map;
+	void *key;
+	void *value;
 };
 
 struct bpf_iter__task_file {

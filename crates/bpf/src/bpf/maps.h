@@ -37,6 +37,22 @@ struct {
 	__type(value, struct socket_state);
 } sockets SEC(".maps");
 
+/* Processes that use a socket after another did, and CPUs that use one at the same time. The agent
+ * deletes the entries of sockets that are gone. Full: the bytes of the former are in no connection,
+ * the latter go on getting in each other's way. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 1024);
+	__type(key, struct sharer_key);
+	__type(value, struct sharer);
+} sharers SEC(".maps");
+
+/* Connections that were closed: struct sight. Full: they are counted as lost. */
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 1024 * 1024);
+} closed SEC(".maps");
+
 /* Peers named by running calls, by thread id. Entries go with their thread. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
@@ -109,6 +125,7 @@ const volatile __u32 follows = 0;
 
 /* Never read: puts the layout of ring records into the object's type information. */
 const volatile struct hint hint_layout = {};
+const volatile struct sight sight_layout = {};
 
 /*
  * What a program may do, decided once when it begins: asked again in the middle, an event could

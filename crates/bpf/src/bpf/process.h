@@ -105,10 +105,11 @@ static __always_inline struct traffic *first_here(struct duty duty,
 }
 
 /*
- * Adds to one flow of a process, or to `unattributed` when it cannot have an entry. Who only
- * follows makes the process known, to see its end whichever generation is in charge by then.
+ * Adds to one flow of a process, or to `unattributed` when it cannot have an entry. Who only follows
+ * makes the process known, to see its end whichever generation is in charge by then. Whether it was
+ * added to the process.
  */
-static __always_inline void count(struct duty duty, const struct process_key *process,
+static __always_inline bool count(struct duty duty, const struct process_key *process,
 				  enum caller caller, __u32 flow, __u64 bytes)
 {
 	struct traffic_key key = {
@@ -118,22 +119,25 @@ static __always_inline void count(struct duty duty, const struct process_key *pr
 	};
 	struct traffic *counters;
 	__u32 zero = 0;
+	bool attributed;
 
 	if (!duty.counts) {
 		if (caller == CALLER_IS_PROCESS)
 			known(duty, process);
-		return;
+		return false;
 	}
 	counters = bpf_map_lookup_elem(&traffic, &key);
 	if (!counters)
 		counters = first_here(duty, process, &key, caller);
+	attributed = counters;
 	if (!counters)
 		counters = bpf_map_lookup_elem(&unattributed, &zero);
 	if (!counters)
-		return;
+		return false;
 	flow &= FLOWS - 1;
 	counters->flows[flow].bytes += bytes;
 	counters->flows[flow].calls += 1;
+	return attributed;
 }
 
 /* An agent looks at everything when it starts: who only follows need not tell it. */

@@ -3,7 +3,7 @@
 #ifndef NETMON_SOCKET_H
 #define NETMON_SOCKET_H
 
-#include "process.h"
+#include "connection.h"
 
 static __always_inline bool loopback_v4(__be32 address)
 {
@@ -26,16 +26,11 @@ static __always_inline bool loopback_v6(const __be32 *address)
 static __always_inline int over_loopback(const struct sock *sk)
 {
 	struct dst_entry *route = BPF_CORE_READ(sk, sk_dst_cache);
-	int interface = 0;
+	int interface;
 
 	if (route)
 		return !!(BPF_CORE_READ(route, dev, flags) & IFF_LOOPBACK);
-	if (bpf_core_field_exists(struct sock, sk_rx_dst_ifindex))
-		interface = BPF_CORE_READ(sk, sk_rx_dst_ifindex);
-	else if (bpf_core_field_exists(struct inet_sock___rx_dst, rx_dst_ifindex))
-		bpf_probe_read_kernel(&interface, sizeof(interface),
-				      (const void *)sk + bpf_core_field_offset(struct inet_sock___rx_dst,
-									       rx_dst_ifindex));
+	interface = received_over(sk);
 	if (interface)
 		return interface == LOOPBACK_IFINDEX;
 	return -1;
@@ -63,25 +58,26 @@ static __always_inline void read_remote(const struct sock *sk, struct socket_sta
  */
 static __always_inline void classify(const struct sock *sk, struct socket_state *socket)
 {
-	__be32 local[4] = {}, *remote = (__be32 *)socket->remote;
+	__be32 *local = (__be32 *)socket->local, *remote = (__be32 *)socket->remote;
 	__u8 flow = socket->protocol == IPPROTO_UDP || socket->protocol == IPPROTO_UDPLITE ?
 			    FLOW_TRANSPORT : 0;
 	bool loopback;
 	int over;
 
 	if (socket->family == AF_INET6) {
-		BPF_CORE_READ_INTO(&local, sk, __sk_common.skc_v6_rcv_saddr.in6_u.u6_addr32);
+		BPF_CORE_READ_INTO(local, sk, __sk_common.skc_v6_rcv_saddr.in6_u.u6_addr32);
 		if (!mapped_v4(remote) && !mapped_v4(local))
 			flow |= FLOW_FAMILY;
 		loopback = loopback_v6(remote) || loopback_v6(local);
 	} else {
-		BPF_CORE_READ_INTO(&local[0], sk, __sk_common.skc_rcv_saddr);
+		BPF_CORE_READ_INTO(local, sk, __sk_common.skc_rcv_saddr);
 		loopback = loopback_v4(remote[0]) || loopback_v4(local[0]);
 	}
 	over = loopback ? 1 : over_loopback(sk);
 	if (over == 1)
 		flow |= FLOW_LOOPBACK;
 	socket->flow = flow;
+	note_interface(sk, socket);
 	if (over >= 0)
 		socket->flags |= SOCKET_SETTLED;
 	else
@@ -110,6 +106,7 @@ static __always_inline void describe_socket(const struct sock *sk, struct socket
 	socket->remote_port = BPF_CORE_READ(sk, __sk_common.skc_dport);
 	socket->local_port = BPF_CORE_READ(sk, __sk_common.skc_num);
 	read_remote(sk, socket, (__be32 *)socket->remote);
+	identify(sk, socket);
 	classify(sk, socket);
 }
 
@@ -145,14 +142,6 @@ static __always_inline __u32 first_tx_seq(const struct tcp_sock *tcp, bool activ
 	return BPF_CORE_READ(tcp, snd_una) - (__u32)BPF_CORE_READ(tcp, bytes_acked) + active;
 }
 
-static __always_inline void own(struct socket_state *socket, const struct process_key *key)
-{
-	if (socket->owner.tgid != key->tgid || socket->owner.start != key->start)
-		socket->owner = *key;
-	if (!(socket->flags & SOCKET_USED))
-		socket->flags |= SOCKET_USED;
-}
-
 /*
  * The entry of a socket, or `fresh` filled in when it cannot have one. A TCP socket that the
  * programs did not see being opened is younger than the counters once those older have been
@@ -167,6 +156,8 @@ static __always_inline struct socket_state *socket_of(struct duty duty, const st
 
 	if (socket)
 		return socket;
+	/* Not when it is declared: most events find an entry. */
+	__builtin_memset(fresh, 0, sizeof(*fresh));
 	describe_socket(sk, fresh);
 	if (fresh->protocol != IPPROTO_TCP) {
 		if (!duty.control->sockets_released)
@@ -181,8 +172,11 @@ static __always_inline struct socket_state *socket_of(struct duty duty, const st
 		} else {
 			fresh->rx_seq = consumed_seq(tcp);
 			fresh->tx_seq = BPF_CORE_READ(tcp, write_seq);
+			fresh->opened = 0;
 			lose(duty, LOSS_SOCKET_UNKNOWN);
 		}
+		if (fresh->state != TCP_SYN_SENT)
+			fresh->fate = FATE_ESTABLISHED;
 	}
 	bpf_map_update_elem(&sockets, &id, fresh, BPF_NOEXIST);
 	socket = bpf_map_lookup_elem(&sockets, &id);
@@ -190,6 +184,8 @@ static __always_inline struct socket_state *socket_of(struct duty duty, const st
 		return socket;
 	if (fresh->protocol == IPPROTO_TCP)
 		socket_map_full(duty);
+	else if (!(fresh->flags & SOCKET_IGNORED))
+		lose(duty, LOSS_CONNECTION_MAP_FULL);
 	return fresh;
 }
 
@@ -212,14 +208,17 @@ static __always_inline __u8 udp_flow(const struct sock *sk, struct socket_state 
 			__u8 flow = peer->flow[direction] | FLOW_TRANSPORT;
 
 			peer->fresh[direction] = 0;
-			if (state != TCP_ESTABLISHED)
+			/* Other CPUs read the entry: it is written when it changes. */
+			if (state != TCP_ESTABLISHED && socket->flow != flow)
 				socket->flow = flow;
 			return flow;
 		}
-		socket->flags &= ~SOCKET_ADDRESSED;
+		if (socket->flags & SOCKET_ADDRESSED)
+			socket->flags &= ~SOCKET_ADDRESSED;
 	}
 	if (state != TCP_ESTABLISHED) {
-		socket->state = state;
+		if (socket->state != state)
+			socket->state = state;
 		return socket->flow;
 	}
 	read_remote(sk, socket, remote);
@@ -235,24 +234,26 @@ static __always_inline __u8 udp_flow(const struct sock *sk, struct socket_state 
 	return socket->flow;
 }
 
-static __always_inline __u32 flow_of(const struct sock *sk, struct socket_state *socket,
+/* Without the direction. */
+static __always_inline __u8 flow_of(const struct sock *sk, struct socket_state *socket,
 				     __u32 direction)
 {
 	if (socket->protocol == IPPROTO_UDP || socket->protocol == IPPROTO_UDPLITE)
-		return udp_flow(sk, socket, direction) | direction;
+		return udp_flow(sk, socket, direction);
 	if (!(socket->flags & SOCKET_SETTLED))
 		classify(sk, socket);
-	return socket->flow | direction;
+	return socket->flow;
 }
 
 /* `bytes` moved through this socket, for the calling process. */
 static __always_inline void count_socket(struct duty duty, const struct sock *sk,
-					 struct socket_state *socket, __u32 direction, __u64 bytes)
+					 struct socket_state *socket, __u32 direction, __u64 bytes,
+					 enum writers writers)
 {
 	struct process_key key = current_key();
+	__u8 flow = flow_of(sk, socket, direction);
 
-	own(socket, &key);
-	count(duty, &key, CALLER_IS_PROCESS, flow_of(sk, socket, direction), bytes);
+	count_moved(duty, socket, &key, CALLER_IS_PROCESS, flow, direction, bytes, writers);
 }
 
 #endif

@@ -12,7 +12,7 @@ const volatile bool counts_written = false;
 static __always_inline void established(struct duty duty, const struct sock *sk, bool active)
 {
 	const struct tcp_sock *tcp = (const struct tcp_sock *)sk;
-	struct socket_state fresh = {}, *socket;
+	struct socket_state fresh, *socket;
 	__u64 id = (__u64)sk;
 	struct process_key key;
 
@@ -22,10 +22,12 @@ static __always_inline void established(struct duty duty, const struct sock *sk,
 		 * Accepted, or the event of its connect() was skipped. A Fast Open child may have
 		 * been read before: then it has an entry.
 		 */
+		__builtin_memset(&fresh, 0, sizeof(fresh));
 		describe_socket(sk, &fresh);
 		if (fresh.flags & SOCKET_IGNORED)
 			return;
 		fresh.state = TCP_ESTABLISHED;
+		fresh.fate = FATE_ESTABLISHED;
 		fresh.rx_seq = first_rx_seq(tcp);
 		fresh.tx_seq = first_tx_seq(tcp, active);
 		/* An entry with another peer belonged to a socket whose end was missed. */
@@ -35,8 +37,11 @@ static __always_inline void established(struct duty duty, const struct sock *sk,
 		    ((__u64 *)socket->remote)[0] == ((__u64 *)fresh.remote)[0] &&
 		    ((__u64 *)socket->remote)[1] == ((__u64 *)fresh.remote)[1]) {
 			socket->state = TCP_ESTABLISHED;
+			socket->fate |= FATE_ESTABLISHED;
 			return;
 		}
+		if (socket)
+			tell_closed(duty, socket);
 		if (bpf_map_update_elem(&sockets, &id, &fresh, BPF_ANY))
 			socket_map_full(duty);
 		return;
@@ -44,6 +49,7 @@ static __always_inline void established(struct duty duty, const struct sock *sk,
 	socket->rx_seq = first_rx_seq(tcp);
 	socket->tx_seq = first_tx_seq(tcp, true);
 	socket->state = TCP_ESTABLISHED;
+	socket->fate |= FATE_ESTABLISHED;
 	socket->remote_port = BPF_CORE_READ(sk, __sk_common.skc_dport);
 	socket->local_port = BPF_CORE_READ(sk, __sk_common.skc_num);
 	read_remote(sk, socket, (__be32 *)socket->remote);
@@ -56,15 +62,40 @@ static __always_inline void established(struct duty duty, const struct sock *sk,
 		if (with_syn) {
 			socket->tx_seq = written;
 			key = socket->owner;
-			count(duty, &key, CALLER_IS_ANYBODY, socket->flow | TX, with_syn);
+			count_moved(duty, socket, &key, CALLER_IS_ANYBODY, socket->flow, TX,
+				    with_syn, ONE_WRITER);
 		}
 	}
+}
+
+/* Nothing is measured from here on, and an abort forgets what was: the last moment to look. */
+static __always_inline void ended(const struct sock *sk, struct socket_state *socket, int before)
+{
+	int error = BPF_CORE_READ(sk, sk_err);
+
+	measure(sk, &socket->health);
+	note_interface(sk, socket);
+	/* Who gives up while connecting has no error. */
+	if (before == TCP_SYN_SENT && error)
+		socket->fate |= FATE_FAILED;
+	/* EPIPE: the peer had finished before. */
+	if (error == ECONNRESET || error == EPIPE || error == ECONNREFUSED)
+		socket->fate |= FATE_RESET;
+}
+
+/* Closed by the calling process, which may be the only one to know an accepted socket. */
+static __always_inline void closed_by_caller(struct duty duty, struct socket_state *socket)
+{
+	struct process_key key = current_key();
+
+	if (known(duty, &key))
+		socket->owner = key;
 }
 
 static __always_inline void state_changed(const struct sock *sk, int before, int state)
 {
 	struct duty duty = duty_now();
-	struct socket_state fresh = {}, *socket;
+	struct socket_state fresh, *socket;
 	__u64 id = (__u64)sk;
 
 	if (!duty.control)
@@ -73,16 +104,22 @@ static __always_inline void state_changed(const struct sock *sk, int before, int
 		established(duty, sk, before == TCP_SYN_SENT);
 		return;
 	}
+	socket = bpf_map_lookup_elem(&sockets, &id);
+	/* Addresses are reused: whatever is there is of an older socket, or of a try that failed. */
+	if (socket && (state == TCP_SYN_SENT || state == TCP_SYN_RECV))
+		tell_closed(duty, socket);
 	if (state == TCP_SYN_SENT) {
-		/* Addresses are reused: whatever is there is of an older socket. */
+		__builtin_memset(&fresh, 0, sizeof(fresh));
 		describe_socket(sk, &fresh);
 		if (fresh.flags & SOCKET_IGNORED)
 			return;
 		fresh.state = TCP_SYN_SENT;
 		fresh.owner = current_key();
-		/* Data may go with the SYN, and it is counted where nobody can be described. */
-		if (counts_written)
-			known(duty, &fresh.owner);
+		/*
+		 * Data may go with the SYN, and it is counted where nobody can be described; and it
+		 * may fail, which is told of a process that never moves a byte.
+		 */
+		known(duty, &fresh.owner);
 		if (bpf_map_update_elem(&sockets, &id, &fresh, BPF_ANY))
 			socket_map_full(duty);
 		return;
@@ -91,16 +128,30 @@ static __always_inline void state_changed(const struct sock *sk, int before, int
 		bpf_map_delete_elem(&sockets, &id);
 		return;
 	}
-	socket = bpf_map_lookup_elem(&sockets, &id);
-	if (socket)
-		socket->state = state;
+	if (!socket)
+		return;
+	if (state == TCP_CLOSE)
+		ended(sk, socket, before);
+	else if ((state == TCP_FIN_WAIT1 || state == TCP_LAST_ACK) && !socket->owner.tgid)
+		closed_by_caller(duty, socket);
+	socket->state = state;
 }
 
 /* Nobody can read or write it any more. Not at TCP_CLOSE: there may still be data to read. */
 static __always_inline void destroyed(const struct sock *sk)
 {
+	struct duty duty = duty_now();
+	struct socket_state *socket;
 	__u64 id = (__u64)sk;
 
+	if (!duty.control)
+		return;
+	socket = bpf_map_lookup_elem(&sockets, &id);
+	if (!socket)
+		return;
+	if (socket->state != TCP_CLOSE)
+		ended(sk, socket, socket->state);
+	tell_closed(duty, socket);
 	bpf_map_delete_elem(&sockets, &id);
 }
 
@@ -124,7 +175,7 @@ static __always_inline bool same_connection(const struct sock *sk,
 static __always_inline void tcp_consumed(const struct sock *sk)
 {
 	struct duty duty = duty_now();
-	struct socket_state fresh = {}, *socket;
+	struct socket_state fresh, *socket;
 	struct process_key owner;
 	__u32 consumed, bytes;
 	__u64 id = (__u64)sk;
@@ -134,8 +185,10 @@ static __always_inline void tcp_consumed(const struct sock *sk)
 	socket = bpf_map_lookup_elem(&sockets, &id);
 	if (socket && socket->state == TCP_SYN_SENT)
 		established(duty, sk, true);
-	else if (socket && !(socket->flags & SOCKET_IGNORED) && !same_connection(sk, socket))
+	else if (socket && !(socket->flags & SOCKET_IGNORED) && !same_connection(sk, socket)) {
+		tell_closed(duty, socket);
 		bpf_map_delete_elem(&sockets, &id);
+	}
 	socket = socket_of(duty, sk, &fresh);
 	if (socket->flags & SOCKET_IGNORED)
 		return;
@@ -150,18 +203,19 @@ static __always_inline void tcp_consumed(const struct sock *sk)
 		return;
 	socket->rx_seq = consumed;
 	if (BPF_CORE_READ(sk, sk_lock.owned)) {
-		count_socket(duty, sk, socket, RX, bytes);
+		count_socket(duty, sk, socket, RX, bytes, ONE_WRITER);
 		return;
 	}
 	owner = socket->owner;
-	count(duty, &owner, CALLER_IS_ANYBODY, flow_of(sk, socket, RX), bytes);
+	count_moved(duty, socket, &owner, CALLER_IS_ANYBODY, flow_of(sk, socket, RX), RX, bytes,
+		    ONE_WRITER);
 }
 
 /* The application has appended bytes to the send queue. */
 static __always_inline void tcp_written(const struct sock *sk)
 {
 	struct duty duty = duty_now();
-	struct socket_state fresh = {}, *socket;
+	struct socket_state fresh, *socket;
 	__u32 written, bytes;
 
 	if (!duty.control || has_upper_protocol(sk))
@@ -180,7 +234,7 @@ static __always_inline void tcp_written(const struct sock *sk)
 	if (!bytes)
 		return;
 	socket->tx_seq = written;
-	count_socket(duty, sk, socket, TX, bytes);
+	count_socket(duty, sk, socket, TX, bytes, ONE_WRITER);
 }
 
 #endif

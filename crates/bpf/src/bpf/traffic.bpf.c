@@ -102,16 +102,14 @@ int tcp_state_btf(__u64 *ctx)
 SEC("?tp/tcp/tcp_destroy_sock")
 int tcp_destroy(struct trace_event_raw_tcp_event_sk *ctx)
 {
-	if (in_charge())
-		destroyed(ctx->skaddr);
+	destroyed(ctx->skaddr);
 	return 0;
 }
 
 SEC("?tp_btf/tcp_destroy_sock")
 int tcp_destroy_btf(__u64 *ctx)
 {
-	if (in_charge())
-		destroyed((const struct sock *)ctx[0]);
+	destroyed((const struct sock *)ctx[0]);
 	return 0;
 }
 
@@ -188,10 +186,17 @@ int udp_rx6(struct bpf_sock_addr *ctx)
 SEC("?cgroup/sock_release")
 int socket_release(struct bpf_sock *ctx)
 {
+	struct duty duty = duty_now();
+	struct socket_state *socket;
 	__u64 id = (__u64)ctx;
 
-	if (ctx->protocol != IPPROTO_TCP && in_charge())
-		bpf_map_delete_elem(&sockets, &id);
+	if (ctx->protocol == IPPROTO_TCP || !duty.control)
+		return 1;
+	socket = bpf_map_lookup_elem(&sockets, &id);
+	if (!socket)
+		return 1;
+	tell_closed(duty, socket);
+	bpf_map_delete_elem(&sockets, &id);
 	return 1;
 }
 
@@ -402,6 +407,12 @@ int seed(struct bpf_iter__task_file *ctx)
 	if (known) {
 		if (!known->owner.tgid)
 			known->owner = key;
+		/* Taken over from a layout that did not look at connections. */
+		if (!known->id && !(known->flags & SOCKET_IGNORED)) {
+			identify(sk, known);
+			classify(sk, known);
+			known->opened = 0;
+		}
 		return 0;
 	}
 	describe_socket(sk, &fresh);
@@ -411,7 +422,10 @@ int seed(struct bpf_iter__task_file *ctx)
 	if (fresh.protocol != IPPROTO_TCP && !as_asked.control->sockets_released)
 		return 0;
 	fresh.owner = key;
+	fresh.opened = 0;
 	if (fresh.protocol == IPPROTO_TCP) {
+		if (fresh.state != TCP_SYN_SENT)
+			fresh.fate = FATE_ESTABLISHED;
 		tcp = (const struct tcp_sock *)sk;
 		fresh.rx_seq = consumed_seq(tcp);
 		fresh.tx_seq = BPF_CORE_READ(tcp, write_seq);
@@ -420,5 +434,40 @@ int seed(struct bpf_iter__task_file *ctx)
 	refused = bpf_map_update_elem(&sockets, &id, &fresh, BPF_NOEXIST);
 	if (refused && refused != -EEXIST)
 		socket_map_full(as_asked);
+	return 0;
+}
+
+/* ---- connections ---- */
+
+/*
+ * Runs once per entry of `sockets` when the agent asks, and tells of each what the entry has and
+ * what the socket has to say now. The socket may end while we look, and its memory may be of another
+ * one by then: its ports tell.
+ */
+SEC("?iter/bpf_map_elem")
+int connections(struct bpf_iter__bpf_map_elem *ctx)
+{
+	struct socket_state *socket = ctx->value;
+	const __u64 *key = ctx->key;
+	struct sight sight = {};
+	const struct sock *sk;
+
+	if (!key || !socket)
+		return 0;
+	__builtin_memcpy(&sight.socket, socket, sizeof(*socket));
+	sk = (const struct sock *)*key;
+	/* The entry may be of another socket by now as well. */
+	if (sight.socket.id != socket->id)
+		return 0;
+	/* What has no id is told apart by its address. */
+	sight.time = *key;
+	if (!(sight.socket.flags & SOCKET_IGNORED) && same_connection(sk, &sight.socket) &&
+	    (sight.socket.protocol != IPPROTO_TCP || sight.socket.state != TCP_CLOSE)) {
+		sight.socket.state = BPF_CORE_READ(sk, __sk_common.skc_state);
+		note_interface(sk, &sight.socket);
+		if (sight.socket.protocol == IPPROTO_TCP)
+			measure(sk, &sight.socket.health);
+	}
+	bpf_seq_write(ctx->meta->seq, &sight, sizeof(sight));
 	return 0;
 }

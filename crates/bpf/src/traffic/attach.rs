@@ -55,7 +55,7 @@ pub(super) fn make(pins: &PinDirectory, options: &Options) -> Result<Started> {
         .collect();
     for plan in plan::plans(&support, options.hooks) {
         let directory = pins.prepare()?;
-        object::make_maps(&support, options.limits, None, &directory)?;
+        object::make_maps(&support, options.limits, 0, None, &directory)?;
         let maps = Maps::open(&directory)?;
         let created = boot_now();
         let mut schema = control {

@@ -14,6 +14,7 @@ use std::time::Instant;
 use super::*;
 use crate::object::Limits;
 use crate::standstill::with_cpus_stopped;
+use crate::traffic::Census;
 use crate::traffic::Probe;
 
 fn move_bytes(bytes: usize) {
@@ -27,7 +28,7 @@ fn move_bytes(bytes: usize) {
 }
 
 fn received(probe: &mut Probe) -> u64 {
-    let reading = probe.read(false).unwrap();
+    let reading = probe.read(Census::None).unwrap();
     let mine = reading
         .processes
         .iter()
@@ -72,6 +73,7 @@ fn options(name: &str) -> Option<Pins> {
         limits: Limits {
             processes: 1024,
             connections: 1024,
+            closed_bytes: 1 << 16,
         },
         fresh: false,
     }))
@@ -105,7 +107,7 @@ fn programs_of_another_build_are_replaced_and_nothing_counts_twice() {
 
     let mut probe = Probe::start(&options).unwrap();
     assert!(
-        probe.read(false).unwrap().missed_events >= 5,
+        probe.read(Census::None).unwrap().missed_events >= 5,
         "they are cumulative"
     );
     assert!(
@@ -172,7 +174,7 @@ impl Flood {
 
 /// UDP over IPv4 loopback that this process has sent: bytes and calls.
 fn sent(probe: &mut Probe) -> (u64, u64) {
-    let reading = probe.read(false).unwrap();
+    let reading = probe.read(Census::None).unwrap();
     let mine = reading
         .processes
         .iter()

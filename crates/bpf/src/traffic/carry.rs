@@ -11,13 +11,18 @@ use super::older::Older;
 use crate::abi::carried;
 use crate::abi::decode;
 use crate::abi::encode;
+use crate::abi::flow;
 use crate::abi::handover;
+use crate::abi::sharer;
+use crate::abi::sharer_key;
+use crate::abi::socket_state;
 use crate::abi::traffic;
 use crate::abi::traffic_key;
 use crate::abi::Losses;
 use crate::abi::ProcessId;
 use crate::abi::Traffic;
 use crate::abi::CPU_CARRIED;
+use crate::abi::PART_CARRIED;
 use crate::batch::lookup;
 use crate::batch::Batch;
 use crate::error::errno;
@@ -52,6 +57,8 @@ pub(super) fn carry(older: &Older, maps: &Maps) -> Result<()> {
             base.losses[cause as usize] += decode::<u64>(&cpu).unwrap_or(0);
         }
     }
+    // LOSS_CONNECTION_MAP_FULL.
+    base.losses[5] += connections(older, maps)?;
     store(&maps.carried, &base)?;
     let left: handover = only_entry("handover", &older.handover, &maps.handover)?;
     store(&maps.handover, &left)
@@ -89,6 +96,54 @@ fn totals(older: &Older, maps: &Maps) -> Result<(Traffic, u64)> {
         }
     }
     Ok((homeless, refused))
+}
+
+/// What was moved over sockets that may still be open. How many there is no room for.
+fn connections(older: &Older, maps: &Maps) -> Result<u64> {
+    let Some(older_sharers) = &older.sharers else {
+        return Ok(0);
+    };
+    let mut sums = HashMap::<(u64, ProcessId), [flow; 2]>::new();
+    let mut add = |id, process: ProcessId, flows: &[flow; 2]| {
+        if id != 0 && process.pid != 0 {
+            let sum = sums.entry((id, process)).or_default();
+            for (sum, flow) in sum.iter_mut().zip(flows) {
+                sum.bytes = sum.bytes.wrapping_add(flow.bytes);
+                sum.calls = sum.calls.wrapping_add(flow.calls);
+            }
+        }
+    };
+    let bridge = Bridge::between("sockets", &older.sockets, &maps.sockets)?;
+    let size = older.sockets.value_size() as usize;
+    Batch::new(&older.sockets, size).read(&older.sockets, |_, value| {
+        if let Some(socket) = decode::<socket_state>(&bridge.value.convert(value)) {
+            add(socket.id, socket.user.into(), &socket.flows);
+        }
+    })?;
+    let bridge = Bridge::between("sharers", older_sharers, &maps.sharers)?;
+    let size = older_sharers.value_size() as usize;
+    Batch::new(older_sharers, size).read(older_sharers, |key, value| {
+        let key = decode::<sharer_key>(&bridge.key.convert(key));
+        let sharer = decode::<sharer>(&bridge.value.convert(value));
+        if let (Some(key), Some(sharer)) = (key, sharer) {
+            add(key.id, key.into(), &sharer.flows);
+        }
+    })?;
+    let mut refused = 0;
+    for ((id, process), flows) in sums {
+        let key = sharer_key {
+            id,
+            start: process.start,
+            tgid: process.pid,
+            part: PART_CARRIED,
+        };
+        let value = sharer { flows };
+        let put = maps
+            .sharers
+            .update(encode(&key), encode(&value), MapFlags::ANY);
+        refused += u64::from(put.is_err());
+    }
+    Ok(refused)
 }
 
 fn of_all_cpus(map: &MapHandle, key: u32) -> Result<Vec<Vec<u8>>> {

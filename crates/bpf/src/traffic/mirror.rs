@@ -32,8 +32,10 @@ pub(super) struct Mirror<'a> {
 type Keys = (Vec<u8>, Vec<u8>);
 
 impl<'a> Mirror<'a> {
+    /// Without the fields whose names begin with `except`.
     pub(super) fn of(
         name: &str,
+        except: &str,
         old: &'a MapHandle,
         new: &'a MapHandle,
         preemptible: bool,
@@ -41,7 +43,7 @@ impl<'a> Mirror<'a> {
         Ok(Mirror {
             old,
             new,
-            bridge: Bridge::between(name, old, new)?,
+            bridge: Bridge::without(except, name, old, new)?,
             preemptible,
         })
     }

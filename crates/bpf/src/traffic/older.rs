@@ -3,14 +3,20 @@
 use std::path::Path;
 use std::path::PathBuf;
 
+use libbpf_rs::MapCore;
 use libbpf_rs::MapHandle;
 
 use crate::abi::carried;
+use crate::abi::decode;
+use crate::abi::sight;
+use crate::abi::socket_state;
 use crate::error::errno;
 use crate::error::Error;
 use crate::error::Result;
 use crate::layout::only_entry;
+use crate::layout::Bridge;
 use crate::pins::Maps;
+use crate::ring::drain;
 
 /// Opened without a look at the sizes of their entries: those are known by name.
 #[derive(Debug)]
@@ -27,6 +33,10 @@ pub(super) struct Older {
     pub(super) handover: MapHandle,
     /// Since layout 2.
     carried: Option<MapHandle>,
+    /// Since layout 2.
+    pub(super) sharers: Option<MapHandle>,
+    /// Since layout 2.
+    closed: Option<MapHandle>,
 }
 
 impl Older {
@@ -36,6 +46,10 @@ impl Older {
                 directory: directory.to_owned(),
                 found: format!("map {name}: {}", errno(&e)),
             })
+        };
+        let open_if_there = |name: &str| match directory.join(name).exists() {
+            true => open(name).map(Some),
+            false => Ok(None),
         };
         Ok(Older {
             directory: directory.to_owned(),
@@ -48,10 +62,9 @@ impl Older {
             control: open("control")?,
             overflowed: open("overflowed")?,
             handover: open("handover")?,
-            carried: match directory.join("carried").exists() {
-                true => Some(open("carried")?),
-                false => None,
-            },
+            carried: open_if_there("carried")?,
+            sharers: open_if_there("sharers")?,
+            closed: open_if_there("closed")?,
         })
     }
 
@@ -61,5 +74,26 @@ impl Older {
             Some(map) => only_entry("carried", map, &maps.carried),
             None => Ok(carried::default()),
         }
+    }
+
+    /// Closed connections that nobody has read, taken out of their ring: an agent that ends before
+    /// it told them takes them with it. Each is an entry of `sockets` and its time, in every layout.
+    pub(super) fn untold(&self, maps: &Maps) -> Result<Vec<sight>> {
+        let Some(ring) = &self.closed else {
+            return Ok(Vec::new());
+        };
+        let bridge = Bridge::between("sockets", &self.sockets, &maps.sockets)?;
+        let size = self.sockets.value_size() as usize;
+        let mut untold = Vec::new();
+        drain(ring, |record| {
+            let Some((entry, time)) = record.split_at_checked(size) else {
+                return;
+            };
+            let socket = decode::<socket_state>(&bridge.value.convert(entry));
+            if let (Some(socket), Some(time)) = (socket, decode(time)) {
+                untold.push(sight { socket, time });
+            }
+        })?;
+        Ok(untold)
     }
 }

@@ -6,6 +6,8 @@ use crate::abi::Losses;
 use crate::abi::Process;
 use crate::abi::ProcessId;
 use crate::abi::Traffic;
+use crate::connection::ClosedConnection;
+use crate::connection::ConnectionReading;
 use crate::object::Limits;
 use crate::plan::HookSet;
 use crate::sockets::Connections;
@@ -39,8 +41,13 @@ pub struct Reading {
     pub losses: Losses,
     /// Events the kernel skipped whose bytes no later event brings back; cumulative.
     pub missed_events: u64,
-    /// Open sockets; `None`: not read this time.
-    pub connections: Option<Vec<(ProcessId, Connections)>>,
+    /// How many connections each process has; `None`: not asked for.
+    pub socket_counts: Option<Vec<(ProcessId, Connections)>>,
+    /// Each of them, in no order, and those that have not been used yet; `None`: not asked for.
+    pub connections: Option<Vec<ConnectionReading>>,
+    /// Those that were closed since the reading before, oldest first. They are told by every
+    /// reading, whatever was asked for.
+    pub closed: Vec<ClosedConnection>,
     /// Entries in the process and socket maps; the latter is of the last time it was read.
     pub entries: Entries,
 }

@@ -31,6 +31,7 @@ use super::older::Older;
 use super::programs::Programs;
 use super::Options;
 use crate::abi::control;
+use crate::abi::sight;
 use crate::abi::ABI_MAGIC;
 use crate::abi::ABI_VERSION;
 use crate::batch::lookup;
@@ -49,16 +50,18 @@ use crate::standstill::let_programs_end;
 use crate::support::Support;
 
 /// Makes counters of this layout from those of an older one, if there are any. Blocks for some
-/// hundred milliseconds then; counting goes on all the time.
+/// hundred milliseconds then; counting goes on all the time. What it returns are connections that were
+/// closed before and that nobody was told of.
 ///
 /// # Errors
 /// [`Error::Layout`] when they are newer or not complete, [`Error::Takeover`] when they could not
 /// be followed, [`Error::NoHookSet`] and [`Error::OtherHookSet`] as for counters of this layout.
-pub(super) fn take_over(pins: &PinDirectory, options: &Options) -> Result<()> {
+pub(super) fn take_over(pins: &PinDirectory, options: &Options) -> Result<Vec<sight>> {
     let directories = pins.older()?;
     let Some((version, directory)) = directories.last() else {
-        return Ok(());
+        return Ok(Vec::new());
     };
+    let mut untold = Vec::new();
     if !pins.exists() {
         let older = Older::open(directory)?;
         let schema: control = lookup(&older.control, &ONLY)?.unwrap_or_default();
@@ -76,7 +79,9 @@ pub(super) fn take_over(pins: &PinDirectory, options: &Options) -> Result<()> {
         }
         // A program that saw the old schema may still be running.
         let_programs_end(preemptible(&older.directory)?)?;
-        carry(&older, &Maps::open(&pins.prepared())?)?;
+        let maps = Maps::open(&pins.prepared())?;
+        carry(&older, &maps)?;
+        untold = older.untold(&maps)?;
         pins.publish(&pins.prepared())?;
         tracing::info!(
             from = version,
@@ -87,7 +92,7 @@ pub(super) fn take_over(pins: &PinDirectory, options: &Options) -> Result<()> {
     for (_, directory) in &directories {
         pins::remove(directory)?;
     }
-    Ok(())
+    Ok(untold)
 }
 
 /// From counting in the old maps to counting in new ones.
@@ -117,14 +122,18 @@ fn follow(
     let limits = Limits {
         processes: older.processes.max_entries(),
         connections: older.sockets.max_entries(),
+        closed_bytes: options.limits.closed_bytes,
     };
     let control = older.directory.join("control");
-    object::make_maps(&support, limits, Some(&control), &directory)?;
+    // What was carried over has one entry per socket.
+    let carried = older.sharers.as_ref().map_or(0, |_| limits.connections);
+    object::make_maps(&support, limits, carried, Some(&control), &directory)?;
     let maps = Maps::open(&directory)?;
     let [processes, sockets, peers] = [
-        Mirror::of("processes", &older.processes, &maps.processes, slow)?,
-        Mirror::of("sockets", &older.sockets, &maps.sockets, slow)?,
-        Mirror::of("peers", &older.peers, &maps.peers, slow)?,
+        Mirror::of("processes", "", &older.processes, &maps.processes, slow)?,
+        // What was moved is carried over; who follows adds nothing.
+        Mirror::of("sockets", "flows", &older.sockets, &maps.sockets, slow)?,
+        Mirror::of("peers", "", &older.peers, &maps.peers, slow)?,
     ];
     // First, because where this is set a socket without an entry is counted by call results.
     overflow(older, &maps)?;

@@ -1,0 +1,79 @@
+"""Servers and clients whose bytes are known connection by connection. Each step waits for a line."""
+import os
+import socket
+import sys
+
+
+def take(sock, count):
+    while count > 0:
+        count -= len(sock.recv(count))
+
+
+def say(*words):
+    print(*words, flush=True)
+
+
+def serve(port, count):
+    listener = socket.create_server(("0.0.0.0", port), backlog=count)
+    say("ready")
+    held = []
+    for number in range(count):
+        sock, _ = listener.accept()
+        take(sock, 1000 + number)
+        sock.sendall(b"x" * (2000 + 3 * number))
+        held.append(sock)
+    say("served")
+    sys.stdin.readline()
+    for sock in held:
+        sock.close()
+    say("closed")
+    sys.stdin.readline()
+
+
+def call(port, count, *hosts):
+    held = []
+    for number in range(count):
+        sock = socket.create_connection((hosts[number % len(hosts)], port))
+        sock.sendall(b"y" * (1000 + number))
+        take(sock, 2000 + 3 * number)
+        held.append(sock)
+    say(*(sock.getsockname()[1] for sock in held))
+    sys.stdin.readline()
+    for sock in held[: count // 5]:
+        sock.close()
+    say("closed")
+    sys.stdin.readline()
+
+
+def udp():
+    server = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    server.bind(("127.0.0.1", 0))
+    client = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    client.connect(server.getsockname())
+    for _ in range(10):
+        client.send(b"z" * 100)
+        _, peer = server.recvfrom(1000)
+        server.sendto(b"z" * 30, peer)
+        client.recv(1000)
+    say(server.getsockname()[1], client.getsockname()[1])
+    sys.stdin.readline()
+
+
+def fork():
+    listener = socket.create_server(("127.0.0.1", 0))
+    client = socket.create_connection(listener.getsockname())
+    server, _ = listener.accept()
+    client.sendall(b"a" * 700)
+    take(server, 700)
+    child = os.fork()
+    if child == 0:
+        client.sendall(b"b" * 300)
+        os.read(0, 1)
+        os._exit(0)
+    take(server, 300)
+    say(client.getsockname()[1], child)
+    sys.stdin.readline()
+    os.waitpid(child, 0)
+
+
+globals()[sys.argv[1]](*(int(a) if a.isdigit() else a for a in sys.argv[2:]))

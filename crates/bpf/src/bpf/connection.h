@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: MIT */
+/* What a process moved over one socket, why that was slow, and what is left when it is closed. */
+#ifndef NETMON_CONNECTION_H
+#define NETMON_CONNECTION_H
+
+#include "process.h"
+
+/*
+ * Two sockets are never given the same: for 200 days and up to 1024 CPUs because only one is opened
+ * on a CPU at a time, and past that two would have to be opened at the very same nanosecond.
+ */
+static __always_inline void identify(const struct sock *sk, struct socket_state *socket)
+{
+	__u64 now = bpf_ktime_get_boot_ns();
+
+	socket->id = now << 10 | (bpf_get_smp_processor_id() & 1023);
+	socket->opened = now;
+	socket->namespace = BPF_CORE_READ(sk, __sk_common.skc_net.net, ns.inum);
+}
+
+/* The index of the device that the socket last received over; 0: unknown. */
+static __always_inline int received_over(const struct sock *sk)
+{
+	int interface = 0;
+
+	if (bpf_core_field_exists(struct sock, sk_rx_dst_ifindex))
+		interface = BPF_CORE_READ(sk, sk_rx_dst_ifindex);
+	else if (bpf_core_field_exists(struct inet_sock___rx_dst, rx_dst_ifindex))
+		bpf_probe_read_kernel(&interface, sizeof(interface),
+				      (const void *)sk + bpf_core_field_offset(struct inet_sock___rx_dst,
+									       rx_dst_ifindex));
+	return interface;
+}
+
+/*
+ * The device of the connection's traffic. What comes in may take another one than what goes out:
+ * the direction with more bytes decides. Unknown when the socket does not tell, as for UDP without
+ * a peer: then what was noted before stays.
+ */
+static __always_inline void note_interface(const struct sock *sk, struct socket_state *socket)
+{
+	struct dst_entry *route = BPF_CORE_READ(sk, sk_dst_cache);
+	int interface = received_over(sk);
+
+	if (route && (!interface || socket->flows[TX].bytes >= socket->flows[RX].bytes))
+		interface = BPF_CORE_READ(route, dev, ifindex);
+	if (!interface)
+		interface = BPF_CORE_READ(sk, __sk_common.skc_bound_dev_if);
+	if (interface)
+		socket->interface = interface;
+}
+
+static __always_inline void measure(const struct sock *sk, struct health *health)
+{
+	const struct tcp_sock *tcp = (const struct tcp_sock *)sk;
+	__u32 ticks[TCP_CHRONOS] = {}, running;
+	__u8 kind;
+
+	health->rtt = BPF_CORE_READ(tcp, srtt_us);
+	health->rtt_variation = BPF_CORE_READ(tcp, mdev_us);
+	health->retransmits = BPF_CORE_READ(tcp, total_retrans);
+	if (!bpf_core_field_exists(struct tcp_sock, chrono_stat)) {
+		health->busy = health->by_window = health->by_buffer = UNTOLD;
+		return;
+	}
+	BPF_CORE_READ_INTO(&ticks, tcp, chrono_stat);
+	running = (__u32)bpf_jiffies64() - BPF_CORE_READ(tcp, chrono_start);
+	kind = BPF_CORE_READ_BITFIELD_PROBED(tcp, chrono_type);
+	health->busy = ticks[0] + ticks[1] + ticks[2] + (kind ? running : 0);
+	health->by_window = ticks[1] + (kind == TCP_CHRONO_RWND_LIMITED ? running : 0);
+	health->by_buffer = ticks[2] + (kind == TCP_CHRONO_SNDBUF_LIMITED ? running : 0);
+}
+
+static __always_inline bool same_process(const struct process_key *a, const struct process_key *b)
+{
+	return a->start == b->start && a->tgid == b->tgid;
+}
+
+static __always_inline struct sharer *part_of(const struct socket_state *socket,
+					      const struct process_key *process, __u32 part)
+{
+	struct sharer_key key = {
+		.id = socket->id,
+		.start = process->start,
+		.tgid = process->tgid,
+		.part = part,
+	};
+	struct sharer none = {}, *sharer = bpf_map_lookup_elem(&sharers, &key);
+
+	if (!sharer) {
+		bpf_map_update_elem(&sharers, &key, &none, BPF_NOEXIST);
+		sharer = bpf_map_lookup_elem(&sharers, &key);
+	}
+	return sharer;
+}
+
+/* The first use, or a socket of several processes; NULL when there is no room. */
+static __always_inline struct flow *flow_of_another(struct duty duty, struct socket_state *socket,
+						    const struct process_key *process,
+						    __u32 direction)
+{
+	struct sharer *sharer;
+
+	if (!process->tgid)
+		return 0;
+	if (!same_process(&socket->owner, process))
+		socket->owner = *process;
+	if (!socket->user.tgid) {
+		socket->user = *process;
+		socket->flags |= SOCKET_USED;
+	}
+	if (same_process(&socket->user, process))
+		return &socket->flows[direction];
+	if (!socket->shared)
+		socket->shared = 1;
+	sharer = part_of(socket, process, PART_LATER);
+	if (sharer)
+		return &sharer->flows[direction];
+	lose(duty, LOSS_CONNECTION_MAP_FULL);
+	return 0;
+}
+
+/* TCP changes its sequence numbers under the lock of the socket; calls return without it. */
+enum writers { ONE_WRITER, MANY_WRITERS };
+
+/*
+ * Threads of several CPUs use one socket, and the cell that they add to doubles what an event costs:
+ * after 255 changes of CPU within 256 ticks each has its own from then on.
+ */
+static __always_inline void another_cpu(struct socket_state *socket, __u32 cpu)
+{
+	__u32 turns = socket->flows_turns, now = (__u32)bpf_jiffies64() & ~255U;
+
+	socket->flows_cpu = cpu;
+	if ((turns & ~255U) != now)
+		socket->flows_turns = now;
+	else if ((turns & 255) == 255)
+		socket->flows_spread = 1;
+	else
+		socket->flows_turns = turns + 1;
+}
+
+static __always_inline void add_atomically(struct flow *moved, __u64 bytes)
+{
+	__sync_fetch_and_add(&moved->bytes, bytes);
+	__sync_fetch_and_add(&moved->calls, 1);
+}
+
+/* `bytes` moved through a socket: in the totals of the process, and in its connection. */
+static __always_inline void count_moved(struct duty duty, struct socket_state *socket,
+					const struct process_key *process, enum caller caller,
+					__u32 flow, __u32 direction, __u64 bytes,
+					enum writers writers)
+{
+	__u32 cpu = bpf_get_smp_processor_id();
+	struct flow *moved = &socket->flows[direction];
+	struct sharer *alone;
+
+	if (socket->shared || !same_process(&socket->user, process))
+		moved = flow_of_another(duty, socket, process, direction);
+	/* What is in no process is in no connection of it; who follows adds to none. */
+	if (!count(duty, process, caller, flow | direction, bytes) || !moved)
+		return;
+	if (writers == ONE_WRITER) {
+		moved->bytes += bytes;
+		moved->calls += 1;
+		return;
+	}
+	if (socket->flows_spread) {
+		alone = part_of(socket, process, PART_CPU + cpu);
+		if (alone) {
+			/* Nobody else's, unless tasks are preempted in here. */
+			add_atomically(&alone->flows[direction], bytes);
+			return;
+		}
+	} else if (socket->flows_cpu != cpu) {
+		another_cpu(socket, cpu);
+	}
+	add_atomically(moved, bytes);
+}
+
+/* A socket is gone: tells what there was, if it was a connection of somebody. */
+static __always_inline void tell_closed(struct duty duty, const struct socket_state *socket)
+{
+	struct sight *record;
+
+	if (!duty.counts || !socket->owner.tgid || socket->flags & SOCKET_IGNORED)
+		return;
+	if (!(socket->flags & SOCKET_USED) && !socket->user.tgid &&
+	    !(socket->fate & (FATE_ESTABLISHED | FATE_FAILED)))
+		return;
+	record = bpf_ringbuf_reserve(&closed, sizeof(*record), 0);
+	if (!record) {
+		lose(duty, LOSS_CLOSED_RING_FULL);
+		return;
+	}
+	__builtin_memcpy(&record->socket, socket, sizeof(*socket));
+	record->time = bpf_ktime_get_boot_ns();
+	/* The agent looks at every tick. */
+	bpf_ringbuf_submit(record, BPF_RB_NO_WAKEUP);
+}
+
+#endif
