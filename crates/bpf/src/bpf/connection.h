@@ -5,6 +5,8 @@
 
 #include "process.h"
 
+static const struct sharer unused_part;
+
 /*
  * Two sockets are never given the same: for 200 days and up to 1024 CPUs because only one is opened
  * on a CPU at a time, and past that two would have to be opened at the very same nanosecond.
@@ -85,10 +87,10 @@ static __always_inline struct sharer *part_of(const struct socket_state *socket,
 		.tgid = process->tgid,
 		.part = part,
 	};
-	struct sharer none = {}, *sharer = bpf_map_lookup_elem(&sharers, &key);
+	struct sharer *sharer = bpf_map_lookup_elem(&sharers, &key);
 
 	if (!sharer) {
-		bpf_map_update_elem(&sharers, &key, &none, BPF_NOEXIST);
+		bpf_map_update_elem(&sharers, &key, &unused_part, BPF_NOEXIST);
 		sharer = bpf_map_lookup_elem(&sharers, &key);
 	}
 	return sharer;
