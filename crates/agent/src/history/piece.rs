@@ -141,7 +141,11 @@ pub fn add_sums(sums: &mut Vec<Sum>, more: &[Sum]) {
                 sum.rx = sum.rx.saturating_add(one.rx);
                 sum.tx = sum.tx.saturating_add(one.tx);
             }
-            None => sums.push(*one),
+            None => {
+                // Most have one kind, and there are many.
+                sums.reserve_exact(1);
+                sums.push(*one);
+            }
         }
     }
 }
