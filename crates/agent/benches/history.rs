@@ -267,13 +267,19 @@ fn field(name: &str) -> f64 {
     kilobytes / 1024.0
 }
 
+/// What this thread has used: on a loaded machine the only time that says something.
+fn cpu() -> Duration {
+    let clock = nix::time::ClockId::CLOCK_THREAD_CPUTIME_ID;
+    nix::time::clock_gettime(clock).unwrap().into()
+}
+
 fn milliseconds(duration: Duration) -> f64 {
     duration.as_secs_f64() * 1000.0
 }
 
 fn query(history: &History, what: &str, query: &Query) {
-    let mut times = Vec::new();
-    let mut rows = 0;
+    let (mut times, mut rows) = (Vec::new(), 0);
+    let before = cpu();
     for _ in 0..5 {
         let begin = Instant::now();
         rows = history
@@ -283,9 +289,13 @@ fn query(history: &History, what: &str, query: &Query) {
             .sum();
         times.push(milliseconds(begin.elapsed()));
     }
+    let cpu = milliseconds((cpu() - before) / 5);
     times.sort_by(f64::total_cmp);
     let (best, median, worst) = (times[0], times[2], times[4]);
-    println!("{what}: best {best:.1} ms, median {median:.1}, worst {worst:.1}; {rows} rows");
+    println!(
+        "{what}: best {best:.1} ms, median {median:.1}, worst {worst:.1}, on the CPU {cpu:.1}; \
+         {rows} rows"
+    );
 }
 
 /// Feeds ticks; how long each took.
@@ -324,15 +334,17 @@ fn bytes_of(directory: &Path) -> u64 {
 
 /// Ticks at a pace: caches are as cold as they are when a second passes between two.
 fn pace(history: &History, machine: &mut Machine, mut on: impl FnMut(usize) -> bool) {
-    let mut times = Vec::new();
+    let (mut times, mut used) = (Vec::new(), Vec::new());
     while on(times.len()) {
         let (frame, moment) = machine.tick();
         std::thread::sleep(PACE);
-        let begin = Instant::now();
+        let (begin, before) = (Instant::now(), cpu());
         history.append(&frame, moment);
+        used.push(cpu() - before);
         times.push(begin.elapsed());
     }
     told("append, a tick every 20 ms", &mut times);
+    told("    on the CPU", &mut used);
 }
 
 const PACE: Duration = Duration::from_millis(20);
@@ -357,7 +369,10 @@ fn main() {
     let directory = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
     for part in ["fill", "ask"] {
         let status = Command::new(std::env::current_exe().unwrap())
-            .env(PART, format!("{part} {ticks} {}", directory.path().display()))
+            .env(
+                PART,
+                format!("{part} {ticks} {}", directory.path().display()),
+            )
             .status();
         assert!(status.unwrap().success());
     }
@@ -396,9 +411,13 @@ fn ask(options: &Options, ticks: u64) {
     machine.tick();
     machine.new = true;
     let resident = Resident::new();
-    let begin = Instant::now();
+    let (begin, before) = (Instant::now(), cpu());
     let (history, _) = History::open(options).unwrap();
-    println!("open: {:.1} ms", milliseconds(begin.elapsed()));
+    println!(
+        "open: {:.1} ms, on the CPU {:.1}",
+        milliseconds(begin.elapsed()),
+        milliseconds(cpu() - before)
+    );
     resident.tell("opening");
     feed(&history, &mut machine, 900);
     resident.tell("15 minutes later");

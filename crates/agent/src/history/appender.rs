@@ -11,6 +11,7 @@ use super::columns::Nature;
 use super::fold::Fold;
 use super::image::Encoder;
 use super::image::Image;
+use super::piece::Extra;
 use super::piece::Head;
 use super::piece::Piece;
 use super::piece::PieceRow;
@@ -160,10 +161,14 @@ impl Appender {
             }
             (told || !row.sums.is_empty()).then_some(row)
         });
-        Piece {
-            head,
-            rows: rows.collect(),
+        let mut rows: Vec<PieceRow> = rows.collect();
+        if self.tiers.iter().any(|tier| tier.nature.folded) {
+            // Once for all coarse tiers.
+            for row in &mut rows {
+                row.extra = Some(Extra::of_tick(&row.sums, &head));
+            }
         }
+        Piece { head, rows }
     }
 
     fn learn(&mut self, piece: Piece) {

@@ -206,13 +206,7 @@ impl Decoder<'_> {
         Ok(())
     }
 
-    fn rows(
-        &mut self,
-        reader: &mut Reader,
-        head: &Head,
-        at: u32,
-        sums: &mut Vec<Sum>,
-    ) -> Read<()> {
+    fn rows(&mut self, reader: &mut Reader, head: &Head, at: u32, sums: &mut Vec<Sum>) -> Read<()> {
         let (places, wanted) = (&self.places, self.wanted);
         let place = |index: u32| places.get(index as usize).copied().flatten();
         let folded = self.decoded.columns.nature.folded;

@@ -168,13 +168,13 @@ impl Encoder {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::history::piece::Extra;
     use crate::history::sealed::seal;
     use crate::history::sealed::Sealed;
     use crate::history::sealed::Sealer;
     use crate::history::source::Source;
     use crate::history::BootId;
     use crate::history::Sum;
-    use crate::history::piece::Extra;
     use crate::ledger::tests::facts;
     use proptest::prelude::*;
 
@@ -298,7 +298,15 @@ mod tests {
             let decoded = decode([opening, &bytes, &stretch].into_iter(), 0, &Wanted::ALL);
             let sealed = Sealed::open(Source::Memory(seal_all(&decoded).into())).unwrap();
             let _ = all(&sealed.columns());
-            let _ = sealed.list();
+            let list = sealed.list();
+            let mut seen = Vec::new();
+            let looked = sealed.look(|id, part, moved| {
+                seen.push((id, part, moved));
+                true
+            });
+            prop_assert_eq!(&looked, &list);
+            let told = list.iter().map(|one| (one.id, one.part, !one.sums.is_empty()));
+            prop_assert_eq!(seen, told.collect::<Vec<_>>());
         }
     }
 }

@@ -116,12 +116,12 @@ impl Opened {
     /// The sums of the machine after this ordinal. `None`: not told.
     pub fn totals(&self, ordinal: u64) -> Option<Totals> {
         let (before, sums) = match self {
-            Opened::Rows(rows) => (rows.columns.before, &rows.sums),
-            Opened::Sealed(sealed) => (sealed.before, &sealed.sums),
+            Opened::Rows(rows) => (rows.columns.before, rows.sums.clone()),
+            Opened::Sealed(sealed) => (sealed.before, sealed.sums()),
         };
         let mut totals = before?;
         let until = self.heads().iter().take_while(|head| head.last <= ordinal);
-        for (head, sums) in until.zip(sums) {
+        for (head, sums) in until.zip(&sums) {
             totals.add(head, sums);
         }
         Some(totals)

@@ -341,7 +341,7 @@ fn take_list(go: &mut Go, table: &mut Table, sealed: &Sealed, needed: Option<&Ne
     if go.query.wanted.is_some() {
         return;
     }
-    for (head, sums) in go.heads.iter().zip(&sealed.sums) {
+    for (head, sums) in go.heads.iter().zip(&sealed.sums()) {
         let moved = chosen(go.query, sums).fold((0u64, 0u64), |(rx, tx), sum| {
             (rx.saturating_add(sum.rx), tx.saturating_add(sum.tx))
         });

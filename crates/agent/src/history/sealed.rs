@@ -25,6 +25,8 @@ use super::pack::put_heads;
 use super::pack::put_list;
 use super::pack::put_versions;
 use super::pack::read_cells;
+use super::pack::read_entries;
+use super::pack::read_head_sums;
 use super::pack::read_heads;
 use super::pack::read_list;
 use super::pack::read_versions;
@@ -235,8 +237,6 @@ pub struct Sealed {
     pub before: Option<Totals>,
     /// Its stretches.
     pub heads: Vec<Head>,
-    /// By stretch, over all processes.
-    pub sums: Vec<Vec<Sum>>,
     damaged: Counter<u64>,
 }
 
@@ -256,14 +256,12 @@ impl Sealed {
             nature: Nature::default(),
             before: None,
             heads: Vec::new(),
-            sums: Vec::new(),
             damaged: Counter::new(damaged),
         };
         let nature = sealed.first(NATURE, read_nature);
         let heads = sealed.first(HEADS, read_heads);
-        if let (Some((nature, _, before)), Some((heads, sums))) = (nature, heads) {
-            (sealed.nature, sealed.before) = (nature, before);
-            (sealed.heads, sealed.sums) = (heads, sums);
+        if let (Some((nature, _, before)), Some(heads)) = (nature, heads) {
+            (sealed.nature, sealed.before, sealed.heads) = (nature, before, heads);
         }
         Ok(sealed)
     }
@@ -279,12 +277,41 @@ impl Sealed {
         cells.map(|place| place.part).collect()
     }
 
+    /// By stretch, over all processes.
+    pub fn sums(&self) -> Vec<Vec<Sum>> {
+        self.first(HEADS, read_head_sums).unwrap_or_default()
+    }
+
+    /// Looks through the processes: who, in which part, whether with bytes. Those whose answer is
+    /// `true` are returned.
+    pub fn look(&self, mut wanted: impl FnMut(ProcessId, u32, bool) -> bool) -> Vec<Listed> {
+        let end = self.heads.last().cloned().unwrap_or_default();
+        // All of it is looked through before anyone is asked: of a damaged copy nothing is told.
+        let read = self.read_owned(LIST, 0, |content| Ok((read_entries(&content)?, content)));
+        match read {
+            Some((entries, content)) => {
+                let wanted = entries.iter().filter(|e| wanted(e.id, e.part, e.moved));
+                let listed = wanted.filter_map(|entry| entry.listed(&content, &end).ok());
+                listed.collect()
+            }
+            None => {
+                let mut list = self.list_of_parts();
+                list.retain(|one| wanted(one.id, one.part, !one.sums.is_empty()));
+                list
+            }
+        }
+    }
+
     /// All processes with their sums.
     pub fn list(&self) -> Vec<Listed> {
         let end = self.heads.last().cloned().unwrap_or_default();
         if let Some(list) = self.first(LIST, |content| read_list(content, &end)) {
             return list;
         }
+        self.list_of_parts()
+    }
+
+    fn list_of_parts(&self) -> Vec<Listed> {
         let (mut list, mut spread) = (Vec::new(), Spread::default());
         for part in self.parts() {
             for column in self.part(part) {
@@ -340,6 +367,10 @@ impl Sealed {
     }
 
     fn read<T>(&self, kind: u8, part: u32, read: impl Fn(&[u8]) -> Read<T>) -> Option<T> {
+        self.read_owned(kind, part, |content| read(&content))
+    }
+
+    fn read_owned<T>(&self, kind: u8, part: u32, read: impl Fn(Vec<u8>) -> Read<T>) -> Option<T> {
         let places = self.index.iter();
         for place in places.filter(|place| (place.kind, place.part) == (kind, part)) {
             let bytes = self.source.read(place.offset, place.length).ok();
@@ -347,7 +378,7 @@ impl Sealed {
                 let (found, number, content) = unpack(payload(&bytes)?).ok()?;
                 ((found, number) == (kind, part)).then_some(content)
             });
-            if let Some(value) = content.and_then(|content| read(&content).ok()) {
+            if let Some(value) = content.and_then(|content| read(content).ok()) {
                 return Some(value);
             }
             self.damaged.set(self.damaged.get() + 1);

@@ -144,25 +144,25 @@ impl Table {
             Opened::Sealed(sealed) => {
                 let mut needed = Needed::default();
                 let mut known = (u32::MAX, Vec::new());
-                for listed in sealed.list() {
-                    let number = self.number(boot, listed.id);
+                needed.listed = sealed.look(|id, part, moved| {
+                    let number = self.number(boot, id);
                     let number = match number {
                         Some(number) if !keep_live => number,
                         _ => {
-                            if known.0 != listed.part {
+                            if known.0 != part {
                                 let new = |id| self.number(boot, id).is_none();
                                 let columns = match keep_live {
-                                    true => sealed.part(listed.part),
+                                    true => sealed.part(part),
                                     false if deferred => Vec::new(),
-                                    false => sealed.known_of(listed.part, new),
+                                    false => sealed.known_of(part, new),
                                 };
-                                known = (listed.part, columns);
+                                known = (part, columns);
                             }
-                            let column = known.1.iter().find(|column| column.id == listed.id);
+                            let column = known.1.iter().find(|column| column.id == id);
                             let version = column.and_then(|column| column.version(stretches));
                             let facts = version.map(|version| Arc::clone(&version.known.facts));
                             let ended = facts.as_ref().is_none_or(|facts| facts.exit.is_some());
-                            let seen = sighting(listed.id, listed.part, false);
+                            let seen = sighting(id, part, false);
                             let number = self.see(query, seen, || facts);
                             if let Some(column) = column.filter(|_| keep_live && !ended) {
                                 self.live.push((number, column.totals(stretches)));
@@ -170,17 +170,15 @@ impl Table {
                             number
                         }
                     };
-                    let wanted = self.entries[number as usize].wanted;
-                    if wanted && !listed.sums.is_empty() {
+                    let wanted = moved && self.entries[number as usize].wanted;
+                    if wanted {
                         needed.processes += 1;
-                        if needed.parts.last() != Some(&listed.part) {
-                            needed.parts.push(listed.part);
-                        }
-                        if needed.processes <= MOST_LISTED {
-                            needed.listed.push(listed);
+                        if needed.parts.last() != Some(&part) {
+                            needed.parts.push(part);
                         }
                     }
-                }
+                    wanted && needed.processes <= MOST_LISTED
+                });
                 if needed.processes > MOST_LISTED {
                     needed.listed = Vec::new();
                 }
