@@ -1,11 +1,15 @@
 //! What history costs: a synthetic day of 500 processes, some 380 of them active in a tick, with
 //! sizes from bytes to megabytes. `cargo bench -p netmon-agent --bench history [-- TICKS]`
+//!
+//! One process writes the day, another goes on with it as an agent that has just started: what that
+//! one has resident is told without what it had before it opened the history.
 
 // A bench may panic as tests may.
 #![allow(clippy::unwrap_used)]
 
 use std::fs;
 use std::path::Path;
+use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;
 use std::time::Instant;
@@ -25,6 +29,7 @@ use netmon_agent::process::Facts;
 use netmon_agent::rate::Peaks;
 use netmon_bpf::abi::Flow;
 use netmon_bpf::abi::ProcessId;
+use netmon_bpf::memory;
 
 const SECOND: u64 = 1_000_000_000;
 const PROCESSES: u32 = 500;
@@ -67,16 +72,20 @@ struct Machine {
     pid: u32,
     seq: u64,
     rows: u64,
+    /// Nothing was told of it yet.
+    new: bool,
 }
 
 impl Machine {
-    fn new() -> Self {
+    /// One that has had so many ticks.
+    fn new(seq: u64) -> Self {
         let mut machine = Machine {
-            dice: Dice(0x5eed),
+            dice: Dice(0x5eed + seq),
             processes: Vec::new(),
-            pid: 1000,
-            seq: 0,
+            pid: 1000 + seq as u32,
+            seq,
             rows: 0,
+            new: true,
         };
         for _ in 0..PROCESSES {
             let process = machine.process();
@@ -139,7 +148,7 @@ impl Machine {
 
     fn tick(&mut self) -> (Frame, Moment) {
         self.seq += 1;
-        let (time, first) = (self.seq * SECOND, self.seq == 1);
+        let (time, first) = (self.seq * SECOND, std::mem::take(&mut self.new));
         let (mut rows, mut news) = (Vec::new(), Vec::new());
         // Three processes end in ten seconds, and others come.
         for _ in 0..u32::from(self.dice.below(10) < 3) {
@@ -227,15 +236,43 @@ fn row(process: &Process) -> Row {
     }
 }
 
-/// Highest resident size so far, and now, in MB.
-fn resident() -> (f64, f64) {
+/// Resident, in MB.
+struct Resident {
+    before: f64,
+}
+
+impl Resident {
+    fn new() -> Self {
+        memory::give_back();
+        Resident {
+            before: field("VmRSS:"),
+        }
+    }
+
+    /// What came since: the highest since the last time, and now.
+    fn tell(&self, what: &str) {
+        let (highest, now) = (field("VmHWM:"), field("VmRSS:"));
+        println!(
+            "    resident {what}: highest {:.1} MB, now {:.1} (and {:.1} before the history)",
+            highest - self.before,
+            now - self.before,
+            self.before
+        );
+        fs::write("/proc/self/clear_refs", "5").unwrap();
+    }
+}
+
+fn field(name: &str) -> f64 {
     let status = fs::read_to_string("/proc/self/status").unwrap();
-    let field = |name: &str| -> f64 {
-        let line = status.lines().find(|line| line.starts_with(name)).unwrap();
-        let kilobytes: f64 = line.split_whitespace().nth(1).unwrap().parse().unwrap();
-        kilobytes / 1024.0
-    };
-    (field("VmHWM:"), field("VmRSS:"))
+    let line = status.lines().find(|line| line.starts_with(name)).unwrap();
+    let kilobytes: f64 = line.split_whitespace().nth(1).unwrap().parse().unwrap();
+    kilobytes / 1024.0
+}
+
+/// What this thread has used: on a loaded machine the only time that says something.
+fn cpu() -> Duration {
+    let clock = nix::time::ClockId::CLOCK_THREAD_CPUTIME_ID;
+    nix::time::clock_gettime(clock).unwrap().into()
 }
 
 fn milliseconds(duration: Duration) -> f64 {
@@ -243,8 +280,8 @@ fn milliseconds(duration: Duration) -> f64 {
 }
 
 fn query(history: &History, what: &str, query: &Query) {
-    let mut times = Vec::new();
-    let mut rows = 0;
+    let (mut times, mut rows) = (Vec::new(), 0);
+    let before = cpu();
     for _ in 0..5 {
         let begin = Instant::now();
         rows = history
@@ -254,9 +291,13 @@ fn query(history: &History, what: &str, query: &Query) {
             .sum();
         times.push(milliseconds(begin.elapsed()));
     }
+    let cpu = milliseconds((cpu() - before) / 5);
     times.sort_by(f64::total_cmp);
     let (best, median, worst) = (times[0], times[2], times[4]);
-    println!("{what}: best {best:.1} ms, median {median:.1}, worst {worst:.1}; {rows} rows");
+    println!(
+        "{what}: best {best:.1} ms, median {median:.1}, worst {worst:.1}, on the CPU {cpu:.1}; \
+         {rows} rows"
+    );
 }
 
 /// Feeds ticks; how long each took.
@@ -293,13 +334,56 @@ fn bytes_of(directory: &Path) -> u64 {
     entries.map(|e| e.unwrap().metadata().unwrap().len()).sum()
 }
 
+/// Ticks at a pace: caches are as cold as they are when a second passes between two.
+fn pace(history: &History, machine: &mut Machine, mut on: impl FnMut(usize) -> bool) {
+    let (mut times, mut used) = (Vec::new(), Vec::new());
+    while on(times.len()) {
+        let (frame, moment) = machine.tick();
+        std::thread::sleep(PACE);
+        let (begin, before) = (Instant::now(), cpu());
+        history.append(&frame, moment);
+        used.push(cpu() - before);
+        times.push(begin.elapsed());
+    }
+    told("append, a tick every 20 ms", &mut times);
+    told("    on the CPU", &mut used);
+}
+
+const PACE: Duration = Duration::from_millis(20);
+/// What a process of this program is to do: `fill` or `ask`, where, and how many ticks.
+const PART: &str = "NETMON_BENCH";
+
 fn main() {
+    if let Ok(part) = std::env::var(PART) {
+        let mut words = part.splitn(3, ' ');
+        let mut word = || words.next().unwrap();
+        let (part, ticks, directory) = (word(), word().parse().unwrap(), word());
+        let options = Options::on_disk(directory.into(), Duration::from_secs(1), BootId(1));
+        // As the agent.
+        memory::keep_small();
+        return match part {
+            "fill" => fill(&options, ticks),
+            _ => ask(&options, ticks),
+        };
+    }
     let ticks = std::env::args().skip(1).find_map(|arg| arg.parse().ok());
     let ticks: u64 = ticks.unwrap_or(86_400);
     let directory = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
-    let options = Options::on_disk(directory.path().into(), Duration::from_secs(1), BootId(1));
-    let (history, _) = History::open(&options).unwrap();
-    let mut machine = Machine::new();
+    for part in ["fill", "ask"] {
+        let status = Command::new(std::env::current_exe().unwrap())
+            .env(
+                PART,
+                format!("{part} {ticks} {}", directory.path().display()),
+            )
+            .status();
+        assert!(status.unwrap().success());
+    }
+}
+
+fn fill(options: &Options, ticks: u64) {
+    let mut machine = Machine::new(0);
+    let resident = Resident::new();
+    let (history, _) = History::open(options).unwrap();
     let begin = Instant::now();
     let mut times = feed(&history, &mut machine, ticks);
     println!(
@@ -307,10 +391,11 @@ fn main() {
         begin.elapsed().as_secs_f64(),
         machine.rows
     );
-    told("append", &mut times);
-    println!("{:?}", history.status().problem);
+    told("append, a tick after the other", &mut times);
+    assert_eq!(history.status().problem, None);
+    resident.tell("while a day is written in a minute");
     drop(history);
-    for tier in fs::read_dir(directory.path()).unwrap() {
+    for tier in fs::read_dir(options.directory.as_ref().unwrap()).unwrap() {
         let path = tier.unwrap().path();
         if path.is_dir() {
             println!(
@@ -321,37 +406,41 @@ fn main() {
             );
         }
     }
-    println!("resident, highest and now: {:.1?} MB", resident());
-    // From here on as an agent that has just started.
-    fs::write("/proc/self/clear_refs", "5").unwrap();
-    let begin = Instant::now();
-    let (history, _) = History::open(&options).unwrap();
-    println!("open: {:.1} ms", milliseconds(begin.elapsed()));
+}
+
+fn ask(options: &Options, ticks: u64) {
+    let mut machine = Machine::new(ticks);
+    machine.tick();
+    machine.new = true;
+    let resident = Resident::new();
+    let (begin, before) = (Instant::now(), cpu());
+    let (history, _) = History::open(options).unwrap();
+    println!(
+        "open: {:.1} ms, on the CPU {:.1}",
+        milliseconds(begin.elapsed()),
+        milliseconds(cpu() - before)
+    );
+    resident.tell("opening");
     feed(&history, &mut machine, 900);
-    println!("resident, highest and now: {:.1?} MB", resident());
+    resident.tell("15 minutes later");
     let now = START + machine.seq * SECOND;
-    let ten_minutes = Some(now - 600 * SECOND);
     let top = Query {
         top: 10,
         ..Query::default()
     };
     let recent = Query {
-        since: ten_minutes,
+        since: Some(now - 600 * SECOND),
         ..top.clone()
     };
-    query(&history, "top 10 of 10 min", &recent);
     let pid = machine.processes[0].facts.id.pid;
     let one = Query {
         wanted: Some(Arc::new(move |facts: &Facts| facts.id.pid == pid)),
         ..Query::default()
     };
-    query(&history, "one process of all", &one);
     let by_minute = Query {
         step: 60 * SECOND,
         ..one.clone()
     };
-    query(&history, "one process of all by minute", &by_minute);
-    query(&history, "top 10 of all", &top);
     let named = Query {
         group: Grouping::Named(Arc::new(|facts: &Facts, _| facts.name.clone())),
         ..top.clone()
@@ -360,32 +449,42 @@ fn main() {
         peaks: false,
         ..named.clone()
     };
-    query(&history, "top 10 names of all, sums", &sums);
-    query(&history, "top 10 names of all, peaks", &named);
     let hourly = Query {
         step: 3600 * SECOND,
         ..top.clone()
     };
-    query(&history, "top 10 of all by hour", &hourly);
-    println!("resident, highest and now: {:.1?} MB", resident());
+    let exited = Query {
+        wanted: Some(Arc::new(|facts: &Facts| facts.exit.is_some())),
+        ..top.clone()
+    };
+    for (what, asked) in [
+        ("top 10 of 10 min", &recent),
+        ("one process of all", &one),
+        ("one process of all by minute", &by_minute),
+        ("top 10 of all", &top),
+        ("top 10 of all by hour", &hourly),
+        ("top 10 exited of all", &exited),
+        ("top 10 names of all, sums", &sums),
+        ("top 10 names of all, peaks", &named),
+    ] {
+        query(&history, what, asked);
+        resident.tell("answering");
+    }
+    pace(&history, &mut machine, |done| done < 1000);
+    resident.tell("with ticks");
     let asking = std::sync::atomic::AtomicBool::new(true);
-    let mut times = Vec::new();
     std::thread::scope(|scope| {
         scope.spawn(|| {
-            for _ in 0..3 {
+            for _ in 0..10 {
                 history.snapshot().answer(top.clone()).for_each(drop);
                 history.snapshot().answer(recent.clone()).for_each(drop);
             }
             asking.store(false, std::sync::atomic::Ordering::Relaxed);
         });
-        while asking.load(std::sync::atomic::Ordering::Relaxed) {
-            let (frame, moment) = machine.tick();
-            let begin = Instant::now();
-            history.append(&frame, moment);
-            times.push(begin.elapsed());
-            std::thread::sleep(Duration::from_millis(10));
-        }
+        println!("while answers are made:");
+        pace(&history, &mut machine, |_| {
+            asking.load(std::sync::atomic::Ordering::Relaxed)
+        });
     });
-    told("append while answers are made", &mut times);
-    println!("resident, highest and now: {:.1?} MB", resident());
+    resident.tell("with ticks while answering");
 }

@@ -14,6 +14,7 @@ use std::time::Instant;
 mod answer;
 mod appender;
 mod columns;
+mod decode;
 mod disk;
 mod fold;
 mod image;
@@ -33,6 +34,7 @@ mod source;
 mod store;
 mod table;
 mod tally;
+mod totals;
 mod varint;
 mod writer;
 
@@ -50,6 +52,9 @@ pub use query::Query;
 pub use query::Step;
 pub use query::Subject;
 pub use query::Sum;
+pub use totals::Totals;
+
+use netmon_bpf::memory;
 
 use appender::Appender;
 use disk::TierDirectory;
@@ -110,6 +115,8 @@ pub struct LastTick {
     pub end: u64,
     /// End, wall clock, ns since 1970.
     pub wall: u64,
+    /// The sums of the machine at its end, as its ticks told them. `None`: not kept then.
+    pub totals: Option<Totals>,
 }
 
 /// A process as it was known at some moment.
@@ -204,7 +211,7 @@ impl History {
             }
         }
         let found = recover::recover(options, &directories);
-        let appender = Appender::new(options, found.next, &found.past.processes);
+        let appender = Appender::new(options, found.next, &found.past);
         let mut store = Store::new(options, found.tiers);
         store.damaged = found.damaged;
         let shared = Arc::new(Shared::new(store));
@@ -214,6 +221,8 @@ impl History {
             .name("history".to_owned())
             .spawn(move || writer.run())
             .map_err(OpenError::Thread)?;
+        // The newest files were decoded.
+        memory::give_back();
         let history = History {
             appender: Mutex::new(appender),
             shared,

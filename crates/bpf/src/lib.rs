@@ -9,6 +9,8 @@ pub mod error;
 
 pub mod abi;
 
+pub mod memory;
+
 mod unpreempted;
 
 mod standstill;

@@ -27,6 +27,7 @@ use crate::batch::Batch;
 use crate::error::errno;
 use crate::error::Error;
 use crate::error::Result;
+use crate::memory;
 use crate::pins::store;
 use crate::pins::Maps;
 use crate::pins::PinDirectory;
@@ -116,7 +117,7 @@ impl Probe {
     /// # Errors
     /// See [`Error`]; nothing is left half made.
     pub fn start(options: &Options) -> Result<Probe> {
-        one_arena();
+        memory::keep_small();
         let pins = PinDirectory::lock(&options.directory)?;
         if options.fresh {
             pins.empty()?;
@@ -158,7 +159,8 @@ impl Probe {
             socket_entries: 0,
         };
         probe.hand_over(handover.seq, handover.time)?;
-        return_memory();
+        // Loading an object takes some ten megabytes for the kernel's type information.
+        memory::give_back();
         Ok(probe)
     }
 
@@ -188,7 +190,7 @@ impl Probe {
     /// When the kernel's type information cannot be read any more.
     pub fn explore(&mut self) -> Result<()> {
         let explored = self.programs.explore();
-        return_memory();
+        memory::give_back();
         explored
     }
 
@@ -389,26 +391,6 @@ fn delete(map: &MapHandle, key: &[u8]) -> Result<()> {
             Err(Error::kernel("delete a map entry", errno(&e)))
         }
         _ => Ok(()),
-    }
-}
-
-/// Loading an object takes some ten megabytes for the kernel's type information, for an instant;
-/// the allocator would keep them for as long as the agent lives.
-fn return_memory() {
-    #[cfg(target_env = "gnu")]
-    // SAFETY: malloc_trim has no preconditions; it takes the allocator's own locks.
-    unsafe {
-        libc::malloc_trim(0);
-    }
-}
-
-/// What a thread's own arena has grown to is never returned; this program has no need for speed
-/// there.
-fn one_arena() {
-    #[cfg(target_env = "gnu")]
-    // SAFETY: mallopt takes two integers and changes only where later allocations come from.
-    unsafe {
-        libc::mallopt(libc::M_ARENA_MAX, 1);
     }
 }
 

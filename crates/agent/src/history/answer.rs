@@ -9,6 +9,7 @@ use super::plan::plan;
 use super::plan::Opened;
 use super::plan::Part;
 use super::query::AnswerRow;
+use super::query::Grouping;
 use super::query::Header;
 use super::query::Order;
 use super::query::Query;
@@ -20,6 +21,9 @@ use super::tally::Tallies;
 use super::tally::Tally;
 use super::tally::Ticks;
 use super::Sum;
+
+/// Groups in a step that grows, before those that cannot come first are left out.
+const MOST_GROUPS: usize = 2048;
 
 /// An answer: the header now, the steps one by one, oldest first. Taking a step reads files.
 #[derive(Debug)]
@@ -102,12 +106,7 @@ impl Answer {
             };
         }
         part.inside = false;
-        // Totals of who is idle come from the bytes; nothing else does.
-        let opened = match self.query.idle {
-            true => part.open(),
-            false => part.open_known(),
-        };
-        let Ok(opened) = opened else {
+        let Ok(opened) = part.open() else {
             self.header.damaged += 1;
             return Seen::default();
         };
@@ -141,9 +140,37 @@ impl Answer {
     fn read_all(&mut self) {
         let mut ended = Vec::new();
         while self.next < self.parts.len() {
+            let part = self.next;
             self.read_part(&mut ended);
+            if self.next > part {
+                self.leave_out(part);
+            }
         }
         self.header.damaged = self.header.damaged.max(self.reading.damaged);
+    }
+
+    /// Of processes that no later part has only those stay that may still come first: a day has
+    /// tens of thousands, and one step of them all would take as many megabytes.
+    fn leave_out(&mut self, part: usize) {
+        // Who is told of later than its description would come again.
+        let whole = self.header.damaged == 0 && self.reading.damaged == 0;
+        let by_process = matches!(self.query.group, Grouping::Process);
+        if self.query.top == 0 || !whole || !by_process {
+            return;
+        }
+        let Some((key, mut tallies)) = self.growing.take() else {
+            return;
+        };
+        let most = MOST_GROUPS.max(self.query.top.saturating_mul(2));
+        if tallies.groups.len() > most {
+            let is_over = |group: &u32| self.table.entries[*group as usize].is_over(part);
+            let ranked = self.ranked(&tallies);
+            for group in ranked.into_iter().filter(is_over).skip(self.query.top) {
+                tallies.groups.remove(&group);
+                tallies.left_out += 1;
+            }
+        }
+        self.growing = Some((key, tallies));
     }
 
     fn choose_first(&mut self) {
@@ -211,7 +238,7 @@ impl Answer {
     }
 
     fn finish(&self, mut tallies: Tallies, last: bool) -> Step {
-        let moved = tallies.groups.len() as u32;
+        let moved = (tallies.groups.len() as u32).saturating_add(tallies.left_out);
         if last && self.query.idle {
             for (number, totals) in &self.table.live {
                 if self.table.entries[*number as usize].wanted {
@@ -240,8 +267,10 @@ impl Answer {
             seq: head.seqs.1,
             gap: !head.gaps.is_empty(),
             lower_bound: head.lower_bound,
+            peaks: self
+                .told(&tallies.ticks, &tallies.sums)
+                .map(|ticks| ticks.peaks),
             sums: sorted(tallies.sums),
-            peaks: self.told(&tallies.ticks).map(|ticks| ticks.peaks),
             unattributed: head.unattributed,
             groups: moved,
             damaged: self.header.damaged.max(self.reading.damaged),
@@ -250,7 +279,7 @@ impl Answer {
     }
 
     fn row(&self, group: u32, tally: Tally) -> AnswerRow {
-        let ticks = self.told(&tally.ticks);
+        let ticks = self.told(&tally.ticks, &tally.sums).copied();
         AnswerRow {
             subject: self
                 .table
@@ -263,8 +292,8 @@ impl Answer {
         }
     }
 
-    fn told<'a>(&self, ticks: &'a Ticks) -> Option<&'a Ticks> {
-        (self.query.peaks && !ticks.unknown).then_some(ticks)
+    fn told<'a>(&self, ticks: &'a Ticks, sums: &[Sum]) -> Option<&'a Ticks> {
+        (self.query.peaks && ticks.are_known(sums)).then_some(ticks)
     }
 }
 

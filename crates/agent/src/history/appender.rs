@@ -11,13 +11,16 @@ use super::columns::Nature;
 use super::fold::Fold;
 use super::image::Encoder;
 use super::image::Image;
+use super::piece::Extra;
 use super::piece::Head;
 use super::piece::Piece;
 use super::piece::PieceRow;
+use super::totals::Totals;
 use super::BootId;
 use super::Known;
 use super::Moment;
 use super::Options;
+use super::Past;
 use super::Sum;
 use crate::frame::Frame;
 use crate::frame::Row;
@@ -46,6 +49,8 @@ pub struct Appender {
     live: HashMap<ProcessId, Known>,
     /// Ended lately, and when: last bytes may follow the end of a process by a tick.
     ended: VecDeque<(u64, ProcessId)>,
+    /// The sums of the machine after the last tick.
+    totals: Totals,
     /// `live` is from an earlier agent: what the first tick does not have is gone.
     inherited: bool,
     tiers: Vec<Growing>,
@@ -73,8 +78,8 @@ pub fn nature(options: &Options, tier: usize, boot: BootId) -> Nature {
 }
 
 impl Appender {
-    /// Goes on with this ordinal and these processes.
-    pub fn new(options: &Options, next: u64, live: &[Known]) -> Self {
+    /// Goes on with this ordinal and after this past.
+    pub fn new(options: &Options, next: u64, past: &Past) -> Self {
         let tiers = (0..options.tiers.len()).map(|tier| {
             let nature = nature(options, tier, options.boot);
             Growing {
@@ -86,12 +91,15 @@ impl Appender {
                 most_stretches: options.segment_frames.max(1),
             }
         });
-        let live = live.iter().filter(|known| known.facts.exit.is_none());
+        let last = past.last.filter(|last| last.boot == options.boot);
+        let live = past.processes.iter();
+        let live = live.filter(|known| known.facts.exit.is_none());
         let live = live.map(|known| (known.facts.id, known.clone()));
         Appender {
             next,
             live: live.collect(),
             ended: VecDeque::new(),
+            totals: last.and_then(|last| last.totals).unwrap_or_default(),
             inherited: true,
             tiers: tiers.collect(),
         }
@@ -114,7 +122,7 @@ impl Appender {
             if tier.fold.is_empty() && tier.is_full() {
                 // Totals before the first tick of it.
                 let live = self.live.values().filter(|k| k.facts.exit.is_none());
-                additions.push((index, Addition::Open(tier.open(live))));
+                additions.push((index, Addition::Open(tier.open(self.totals, live))));
             }
             if tier.nature.folded {
                 tier.fold.push(&piece);
@@ -122,6 +130,7 @@ impl Appender {
                 additions.push((index, stretch));
             }
         }
+        self.totals = Totals::of(&frame.tick);
         self.learn(piece);
         additions
     }
@@ -152,10 +161,14 @@ impl Appender {
             }
             (told || !row.sums.is_empty()).then_some(row)
         });
-        Piece {
-            head,
-            rows: rows.collect(),
+        let mut rows: Vec<PieceRow> = rows.collect();
+        if self.tiers.iter().any(|tier| tier.nature.folded) {
+            // Once for all coarse tiers.
+            for row in &mut rows {
+                row.extra = Some(Extra::of_tick(&row.sums, &head));
+            }
         }
+        Piece { head, rows }
     }
 
     fn learn(&mut self, piece: Piece) {
@@ -194,8 +207,8 @@ impl Growing {
             || self.bytes >= SEGMENT_BYTES
     }
 
-    fn open<'a>(&mut self, live: impl Iterator<Item = &'a Known>) -> Image {
-        let (encoder, image) = Encoder::new(self.nature, live);
+    fn open<'a>(&mut self, before: Totals, live: impl Iterator<Item = &'a Known>) -> Image {
+        let (encoder, image) = Encoder::new(self.nature, before, live);
         self.encoder = Some(encoder);
         (self.stretches, self.bytes) = (0, 0);
         image

@@ -10,6 +10,7 @@ use super::piece::Extra;
 use super::piece::Head;
 use super::piece::Piece;
 use super::piece::PieceRow;
+use super::totals::Totals;
 use super::BootId;
 use super::Known;
 use super::Sum;
@@ -77,6 +78,8 @@ pub struct Column {
 pub struct Columns {
     /// What it is.
     pub nature: Nature,
+    /// The sums of the machine before its first stretch. `None`: not told.
+    pub before: Option<Totals>,
     /// Its stretches.
     pub heads: Vec<Head>,
     /// Its processes.
@@ -155,12 +158,24 @@ impl Column {
         all
     }
 
+    /// What is known after so many stretches. `None`: its description is damaged.
+    pub fn known(&self, stretches: u32) -> Option<Known> {
+        let version = self.version(stretches)?;
+        Some(Known {
+            totals: self.totals(stretches),
+            ..version.known.clone()
+        })
+    }
+
     /// Adds its rows to stretches that begin at an index.
     fn fill(&self, first: u32, pieces: &mut [Piece]) {
         let within = first..first + pieces.len() as u32;
         let mut sums: BTreeMap<u32, Vec<Sum>> = BTreeMap::new();
-        for cell in self.cells.iter().filter(|cell| within.contains(&cell.at)) {
-            sums.entry(cell.at).or_default().push(cell.sum());
+        for cells in self.cells.chunk_by(|a, b| a.kind == b.kind) {
+            let cells = &cells[cells.partition_point(|cell| cell.at < within.start)..];
+            for cell in cells.iter().take_while(|cell| cell.at < within.end) {
+                sums.entry(cell.at).or_default().push(cell.sum());
+            }
         }
         // Told without bytes.
         for version in self.versions.iter().filter(|v| v.after > 0) {
@@ -282,18 +297,5 @@ impl Columns {
             column.fill(first as u32, &mut pieces);
         }
         pieces
-    }
-
-    /// What is known at the end of everyone: who lives, and who has ended meanwhile.
-    pub fn everyone(&self) -> Vec<Known> {
-        let end = self.heads.len() as u32;
-        let known = self.processes.iter().filter_map(|column| {
-            let version = column.version(end)?;
-            Some(Known {
-                totals: column.totals(end),
-                ..version.known.clone()
-            })
-        });
-        known.collect()
     }
 }

@@ -6,33 +6,27 @@ use std::sync::Arc;
 
 use netmon_bpf::abi::ProcessId;
 
-use super::columns::Cell;
 use super::columns::Column;
 use super::columns::Columns;
 use super::columns::Nature;
-use super::columns::Version;
+use super::decode::decode;
+use super::decode::Decoded;
+use super::decode::Wanted;
+use super::decode::OPENING;
+use super::decode::STRETCH;
 use super::piece::put_definition;
 use super::piece::put_head;
 use super::piece::put_rows;
-use super::piece::read_definition;
 use super::piece::read_head;
-use super::piece::read_rows;
-use super::piece::Extra;
 use super::piece::Head;
 use super::piece::Piece;
 use super::piece::PieceRow;
 use super::record::payload;
 use super::record::record;
+use super::totals::Totals;
 use super::varint::put;
-use super::varint::Malformed;
-use super::varint::Read;
 use super::varint::Reader;
-use super::BootId;
 use super::Known;
-use super::Sum;
-
-const OPENING: u8 = 0;
-const STRETCH: u8 = 1;
 
 /// Records of a segment, each shared with whoever reads or writes it.
 #[derive(Debug, Clone, Default)]
@@ -63,22 +57,32 @@ impl Image {
         heads.collect()
     }
 
-    /// What is known of its processes, without their bytes.
-    pub fn known(&self) -> Columns {
-        self.decode(false)
-    }
-
-    /// Decodes it. What is damaged is left out and counted.
+    /// Decodes all of it. What is damaged is left out and counted.
     pub fn columns(&self) -> Columns {
-        self.decode(true)
+        let counted = self.decode(&Wanted::COUNTED);
+        let wanted = Wanted {
+            room: &counted.room,
+            ..Wanted::ALL
+        };
+        self.decode(&wanted).columns
     }
 
-    fn decode(&self, with_rows: bool) -> Columns {
+    /// Some of its processes. Takes the time of reading all of it.
+    pub fn part(&self, wanted: &Wanted) -> Vec<Column> {
+        let mut processes = self.decode(wanted).columns.processes;
+        processes.truncate(wanted.known.end as usize);
+        processes.drain(..(wanted.known.start as usize).min(processes.len()));
+        processes
+    }
+
+    /// Decodes it.
+    pub fn decode(&self, wanted: &Wanted) -> Decoded {
         let opening = std::iter::once(&self.opening);
         let records = opening.chain(&self.stretches);
-        let payloads: Vec<&[u8]> = records.filter_map(|r| payload(r)).collect();
-        let damaged = (1 + self.stretches.len()).saturating_sub(payloads.len()) as u64;
-        decode(payloads.into_iter(), damaged, with_rows)
+        let payloads = records.filter_map(|record| payload(record));
+        let whole = payloads.clone().count();
+        let damaged = (1 + self.stretches.len()).saturating_sub(whole) as u64;
+        decode(payloads, damaged, wanted)
     }
 }
 
@@ -94,7 +98,11 @@ pub struct Encoder {
 
 impl Encoder {
     /// Of a segment that begins with so much known.
-    pub fn new<'a>(nature: Nature, live: impl Iterator<Item = &'a Known>) -> (Encoder, Image) {
+    pub fn new<'a>(
+        nature: Nature,
+        before: Totals,
+        live: impl Iterator<Item = &'a Known>,
+    ) -> (Encoder, Image) {
         let mut encoder = Encoder {
             nature,
             indexes: HashMap::new(),
@@ -104,6 +112,7 @@ impl Encoder {
         out.extend_from_slice(&nature.boot.0.to_le_bytes());
         put(&mut out, nature.step);
         out.push(u8::from(nature.folded));
+        before.put(&mut out);
         let mut live: Vec<&Known> = live.collect();
         // Together what began together: it often ends together, and is then read together.
         live.sort_unstable_by_key(|known| (known.facts.id.start, known.facts.id.pid));
@@ -156,176 +165,25 @@ impl Encoder {
     }
 }
 
-/// Decodes payloads in their order. `damaged`: how many are known to be missing.
-pub fn decode<'a>(
-    payloads: impl Iterator<Item = &'a [u8]>,
-    damaged: u64,
-    with_rows: bool,
-) -> Columns {
-    let mut decoder = Decoder {
-        columns: Columns {
-            damaged,
-            ..Columns::default()
-        },
-        places: Vec::new(),
-        opened: false,
-        with_rows,
-    };
-    for payload in payloads {
-        if decoder.take(payload).is_err() {
-            decoder.columns.damaged += 1;
-        }
-    }
-    decoder.finish()
-}
-
-fn cell(at: u32, sum: Sum) -> Cell {
-    Cell {
-        at,
-        kind: sum.kind,
-        rx: sum.rx,
-        tx: sum.tx,
-    }
-}
-
-struct Decoder {
-    columns: Columns,
-    /// Column of each index.
-    places: Vec<Option<u32>>,
-    opened: bool,
-    with_rows: bool,
-}
-
-/// An index further than this from those that are known is not one.
-const MOST_INDEXES: usize = 1 << 22;
-
-impl Decoder {
-    fn take(&mut self, payload: &[u8]) -> Read<()> {
-        let mut reader = Reader(payload);
-        match reader.byte()? {
-            OPENING if self.opened => Ok(()),
-            OPENING => self.open(&mut reader),
-            STRETCH => {
-                let read = self.stretch(&mut reader);
-                if read.is_err() {
-                    self.trim();
-                }
-                read
-            }
-            _ => Err(Malformed),
-        }
-    }
-
-    fn open(&mut self, reader: &mut Reader) -> Read<()> {
-        let boot = reader.bytes(16)?.try_into().map_err(|_| Malformed)?;
-        let nature = Nature {
-            boot: BootId(u128::from_le_bytes(boot)),
-            step: reader.number()?,
-            folded: reader.byte()? != 0,
-        };
-        self.columns.nature = nature;
-        self.opened = true;
-        while !reader.0.is_empty() {
-            let (index, _, known) = read_definition(reader)?;
-            self.define(index, 0, known)?;
-        }
-        Ok(())
-    }
-
-    fn stretch(&mut self, reader: &mut Reader) -> Read<()> {
-        if !self.opened {
-            return Err(Malformed);
-        }
-        let head = read_head(reader, &Head::default())?;
-        let newest = self.columns.heads.last().map_or(0, |newest| newest.last);
-        if !self.columns.heads.is_empty() && head.first <= newest {
-            return Err(Malformed);
-        }
-        let at = self.columns.heads.len() as u32;
-        for _ in 0..reader.count()? {
-            let (index, back, known) = read_definition(reader)?;
-            self.define(index, at + u32::from(back == 0), known)?;
-        }
-        if !self.with_rows {
-            self.columns.heads.push(head);
-            return Ok(());
-        }
-        let (places, processes) = (&self.places, &mut self.columns.processes);
-        let place = |index: u32| places.get(index as usize).copied().flatten();
-        let mut unknown = 0;
-        let mut extras: Vec<(u32, Extra)> = Vec::new();
-        read_rows(
-            reader,
-            &head,
-            self.columns.nature.folded,
-            |index, sum| match place(index) {
-                Some(place) => processes[place as usize].cells.push(cell(at, sum)),
-                None => unknown += 1,
-            },
-            |index, extra| extras.extend(place(index).map(|place| (place, extra))),
-        )?;
-        for (place, extra) in extras {
-            self.columns.processes[place as usize]
-                .extras
-                .push((at, extra));
-        }
-        // Its definition is lost, and with it whose bytes these are.
-        self.columns.damaged += u64::from(unknown > 0);
-        self.columns.heads.push(head);
-        Ok(())
-    }
-
-    fn define(&mut self, index: u32, after: u32, known: Known) -> Read<()> {
-        let index = index as usize;
-        if index > MOST_INDEXES {
-            return Err(Malformed);
-        }
-        if self.places.len() <= index {
-            self.places.resize(index + 1, None);
-        }
-        let place = *self.places[index].get_or_insert_with(|| {
-            self.columns.processes.push(Column::new(known.facts.id));
-            self.columns.processes.len() as u32 - 1
-        });
-        let column = &mut self.columns.processes[place as usize];
-        if column.id != known.facts.id {
-            return Err(Malformed);
-        }
-        match column.versions.last() {
-            // Told again.
-            Some(last) if last.after == after && last.known == known => {}
-            Some(last) if last.after > after => {}
-            _ => column.versions.push(Version { after, known }),
-        }
-        Ok(())
-    }
-
-    /// Takes back what came of a record before it broke off.
-    fn trim(&mut self) {
-        let stretches = self.columns.heads.len() as u32;
-        for column in &mut self.columns.processes {
-            column.cells.retain(|cell| cell.at < stretches);
-            column.versions.retain(|version| version.after <= stretches);
-            column.extras.retain(|(at, _)| *at < stretches);
-        }
-    }
-
-    fn finish(mut self) -> Columns {
-        for column in &mut self.columns.processes {
-            column.cells.sort_by_key(|cell| (cell.kind, cell.at));
-        }
-        self.columns
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::history::piece::Extra;
     use crate::history::sealed::seal;
     use crate::history::sealed::Sealed;
+    use crate::history::sealed::Sealer;
     use crate::history::source::Source;
+    use crate::history::BootId;
+    use crate::history::Sum;
     use crate::ledger::tests::facts;
     use proptest::prelude::*;
+
+    /// Sealed in one go.
+    fn seal_all(decoded: &Decoded) -> Vec<u8> {
+        let mut sealer = Sealer::new(&decoded.columns, &decoded.sums);
+        sealer.add(&decoded.columns.processes);
+        sealer.finish()
+    }
 
     fn all(columns: &Columns) -> Vec<Piece> {
         columns.pieces(0..columns.heads.len())
@@ -349,7 +207,7 @@ mod tests {
             folded: ticks % 2 == 1,
         };
         let live: Vec<Known> = (1..20).map(|pid| known(pid, 1)).collect();
-        let (mut encoder, mut image) = Encoder::new(nature, live.iter());
+        let (mut encoder, mut image) = Encoder::new(nature, Totals::default(), live.iter());
         for tick in 1..=ticks {
             let head = Head {
                 first: tick,
@@ -381,7 +239,8 @@ mod tests {
         for ticks in [1, 2, 29, 30] {
             let columns = image(ticks).columns();
             assert_eq!(columns.damaged, 0);
-            let sealed = Sealed::open(Source::Memory(seal(&columns).into())).unwrap();
+            let (bytes, _) = seal(&image(ticks));
+            let sealed = Sealed::open(Source::Memory(bytes.into())).unwrap();
             let again = sealed.columns();
             assert_eq!(again.heads, columns.heads);
             assert_eq!(again.processes, columns.processes);
@@ -436,10 +295,18 @@ mod tests {
             let place = at % stretch.len();
             stretch[place] = value;
             bytes.insert(0, kind);
-            let columns = decode([opening, &bytes, &stretch].into_iter(), 0, true);
-            let sealed = Sealed::open(Source::Memory(seal(&columns).into())).unwrap();
+            let decoded = decode([opening, &bytes, &stretch].into_iter(), 0, &Wanted::ALL);
+            let sealed = Sealed::open(Source::Memory(seal_all(&decoded).into())).unwrap();
             let _ = all(&sealed.columns());
-            let _ = sealed.list();
+            let list = sealed.list();
+            let mut seen = Vec::new();
+            let looked = sealed.look(|id, part, moved| {
+                seen.push((id, part, moved));
+                true
+            });
+            prop_assert_eq!(&looked, &list);
+            let told = list.iter().map(|one| (one.id, one.part, !one.sums.is_empty()));
+            prop_assert_eq!(seen, told.collect::<Vec<_>>());
         }
     }
 }

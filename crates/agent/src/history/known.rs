@@ -148,6 +148,13 @@ pub fn read_sums(reader: &mut Reader) -> Read<Vec<Sum>> {
     Ok(sums)
 }
 
+/// Leaves out what [`put_sums`] wrote. `true`: there was something.
+pub fn skip_sums(reader: &mut Reader) -> Read<bool> {
+    let mask = reader.byte()?;
+    reader.skip(2 * mask.count_ones() as usize)?;
+    Ok(mask != 0)
+}
+
 /// Without and with loopback: most processes have the same in both.
 const SAME: u8 = 0x40;
 
@@ -190,6 +197,12 @@ pub fn read_peaks(reader: &mut Reader, base: u64) -> Read<[Peaks; 2]> {
         _ if flags & 0x38 != 0 => Err(Malformed),
         _ => Ok([first, first]),
     }
+}
+
+/// Leaves out what [`put_peaks`] wrote.
+pub fn skip_peaks(reader: &mut Reader) -> Read<()> {
+    let flags = reader.byte()?;
+    reader.skip(2 * (flags & 0x3f).count_ones() as usize)
 }
 
 fn sides(peaks: &Peaks) -> [Peak; 3] {

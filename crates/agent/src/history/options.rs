@@ -29,8 +29,6 @@ pub struct Options {
     pub tick: Duration,
     /// The running boot.
     pub boot: BootId,
-    /// How much of the newest past stays in memory although it is on disk.
-    pub recent: Duration,
     /// Written frames reach the medium within this time.
     pub sync: Duration,
     /// Frames in a file, at most.
@@ -55,7 +53,6 @@ impl Options {
             size: 1 << 30,
             tick,
             boot,
-            recent: Duration::from_secs(15 * 60),
             sync: Duration::from_secs(5),
             segment_frames: 300,
             unsaved: 8 << 20,

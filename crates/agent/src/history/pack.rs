@@ -13,10 +13,12 @@ use super::known::put_sums;
 use super::known::read_id;
 use super::known::read_known;
 use super::known::read_sums;
+use super::known::skip_sums;
 use super::piece::put_extra;
 use super::piece::put_head;
 use super::piece::read_extra;
 use super::piece::read_head;
+use super::piece::skip_extra;
 use super::piece::Head;
 use super::record::record;
 use super::varint::put;
@@ -69,22 +71,38 @@ pub fn put_heads(heads: &[Head], sums: &[Vec<Sum>]) -> Vec<u8> {
     out
 }
 
-/// Reads what [`put_heads`] wrote.
-pub fn read_heads(content: &[u8]) -> Read<(Vec<Head>, Vec<Vec<Sum>>)> {
+/// Reads the heads of what [`put_heads`] wrote.
+pub fn read_heads(content: &[u8]) -> Read<Vec<Head>> {
+    let mut heads = Vec::new();
+    each_head(content, |head, reader| {
+        heads.push(head);
+        skip_sums(reader).map(|_| ())
+    })?;
+    Ok(heads)
+}
+
+/// Reads the sums of what [`put_heads`] wrote.
+pub fn read_head_sums(content: &[u8]) -> Read<Vec<Vec<Sum>>> {
+    let mut all = Vec::new();
+    each_head(content, |_, reader| {
+        all.push(read_sums(reader)?);
+        Ok(())
+    })?;
+    Ok(all)
+}
+
+fn each_head(content: &[u8], mut take: impl FnMut(Head, &mut Reader) -> Read<()>) -> Read<()> {
     let mut reader = Reader(content);
-    let (mut heads, mut sums): (Vec<Head>, _) = (Vec::new(), Vec::new());
-    for index in 0..reader.count()? {
-        let head = match heads.last() {
-            Some(base) => read_head(&mut reader, base)?,
-            None => read_head(&mut reader, &Head::default())?,
-        };
-        if index > 0 && heads.last().is_some_and(|base| head.first <= base.last) {
+    let (mut base, count) = (Head::default(), reader.count()?);
+    for index in 0..count {
+        let head = read_head(&mut reader, &base)?;
+        if index > 0 && head.first <= base.last {
             return Err(Malformed);
         }
-        heads.push(head);
-        sums.push(read_sums(&mut reader)?);
+        base = head.clone();
+        take(head, &mut reader)?;
     }
-    Ok((heads, sums))
+    Ok(())
 }
 
 /// What is known of some processes.
@@ -223,18 +241,56 @@ pub fn put_list(list: &[Listed], end: &Head) -> Vec<u8> {
 
 /// Reads what [`put_list`] wrote.
 pub fn read_list(content: &[u8], end: &Head) -> Read<Vec<Listed>> {
-    let mut reader = Reader(content);
-    let mut list = Vec::new();
-    for _ in 0..reader.count()? {
-        list.push(Listed {
-            id: read_id(&mut reader)?,
-            part: reader.small()?,
+    let entries = read_entries(content)?;
+    let listed = entries.iter().map(|entry| entry.listed(content, end));
+    listed.collect()
+}
+
+/// A process in a list whose sums were left out so far.
+#[derive(Debug, Clone, Copy)]
+pub struct Entry {
+    /// Who.
+    pub id: ProcessId,
+    /// As in [`Listed::part`].
+    pub part: u32,
+    /// There are sums.
+    pub moved: bool,
+    /// Where its sums are.
+    at: usize,
+}
+
+impl Entry {
+    /// With its sums, from the same content.
+    pub fn listed(&self, content: &[u8], end: &Head) -> Read<Listed> {
+        let mut reader = Reader(content.get(self.at..).ok_or(Malformed)?);
+        Ok(Listed {
+            id: self.id,
+            part: self.part,
             sums: read_sums(&mut reader)?,
             totals: read_sums(&mut reader)?,
             extra: read_extra(&mut reader, end)?,
+        })
+    }
+}
+
+/// Looks through what [`put_list`] wrote.
+pub fn read_entries(content: &[u8]) -> Read<Vec<Entry>> {
+    let mut reader = Reader(content);
+    let mut entries = Vec::new();
+    for _ in 0..reader.count()? {
+        let (id, part) = (read_id(&mut reader)?, reader.small()?);
+        let at = content.len() - reader.0.len();
+        let moved = skip_sums(&mut reader)?;
+        skip_sums(&mut reader)?;
+        skip_extra(&mut reader)?;
+        entries.push(Entry {
+            id,
+            part,
+            moved,
+            at,
         });
     }
-    Ok(list)
+    Ok(entries)
 }
 
 #[cfg(test)]
@@ -250,6 +306,7 @@ mod tests {
             let heads = vec![Head::default(); stretches];
             let _ = unpack(&bytes);
             let _ = read_heads(&bytes);
+            let _ = read_head_sums(&bytes);
             let _ = read_versions(&bytes, |_| true);
             let _ = read_list(&bytes, &Head::default());
             let _ = read_cells(&bytes, &heads, folded);

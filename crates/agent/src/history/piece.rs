@@ -5,6 +5,7 @@ use super::known::put_peaks;
 use super::known::put_sums;
 use super::known::read_known;
 use super::known::read_peaks;
+use super::known::skip_peaks;
 use super::varint::put;
 use super::varint::put_difference;
 use super::varint::Malformed;
@@ -141,7 +142,11 @@ pub fn add_sums(sums: &mut Vec<Sum>, more: &[Sum]) {
                 sum.rx = sum.rx.saturating_add(one.rx);
                 sum.tx = sum.tx.saturating_add(one.tx);
             }
-            None => sums.push(*one),
+            None => {
+                // Most have one kind, and there are many.
+                sums.reserve_exact(1);
+                sums.push(*one);
+            }
         }
     }
 }
@@ -265,6 +270,12 @@ pub fn read_extra(reader: &mut Reader, head: &Head) -> Read<Extra> {
         peaks,
         active: [external, reader.difference(external)?],
     })
+}
+
+/// Leaves out what [`put_extra`] wrote.
+pub fn skip_extra(reader: &mut Reader) -> Read<()> {
+    skip_peaks(reader)?;
+    reader.skip(2)
 }
 
 /// Appends what is told of a process: its index, how many stretches ago, and what is known.

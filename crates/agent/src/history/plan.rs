@@ -1,14 +1,24 @@
 //! Which segments answer a window, each in the finest resolution that still reaches so far back.
 
 use std::io;
+use std::sync::Arc;
 
+use super::columns::Column;
 use super::columns::Columns;
 use super::columns::Nature;
+use super::decode::ranges;
+use super::decode::Room;
+use super::decode::Wanted;
+use super::image::Image;
 use super::piece::Head;
 use super::query::Query;
 use super::sealed::Sealed;
+use super::sealed::TOGETHER;
 use super::segment::Segment;
 use super::store::TierStore;
+use super::totals::Totals;
+use super::Known;
+use super::Sum;
 
 /// A segment, or as much of it as no finer one tells.
 #[derive(Debug, Clone)]
@@ -25,19 +35,72 @@ pub struct Part {
     pub inside: bool,
 }
 
-/// A segment, open for reading.
+/// A segment, open for reading: by parts, a few processes at a time.
 pub enum Opened {
-    /// In memory, decoded.
-    Decoded(Columns),
-    /// Sealed: read by parts.
+    /// In memory, in rows.
+    Rows(Box<Rows>),
+    /// Sealed.
     Sealed(Box<Sealed>),
+}
+
+/// Rows in memory, looked through once.
+pub struct Rows {
+    image: Arc<Image>,
+    /// All of its processes, empty.
+    pub columns: Columns,
+    /// By stretch, over all processes.
+    pub sums: Vec<Vec<Sum>>,
+    room: Vec<Room>,
+}
+
+impl Rows {
+    /// Looks through it.
+    pub fn open(image: &Arc<Image>) -> Rows {
+        let counted = image.decode(&Wanted::COUNTED);
+        Rows {
+            image: Arc::clone(image),
+            columns: counted.columns,
+            sums: counted.sums,
+            room: counted.room,
+        }
+    }
+
+    /// Its processes, with their bytes.
+    pub fn each(&self, mut take: impl FnMut(&Column)) {
+        for range in ranges(&self.room, TOGETHER) {
+            let wanted = Wanted {
+                known: range.clone(),
+                bytes: range,
+                counted: false,
+                room: &self.room,
+            };
+            self.image.part(&wanted).iter().for_each(&mut take);
+        }
+    }
+
+    /// All of it at once.
+    pub fn all(self) -> Columns {
+        let wanted = Wanted {
+            room: &self.room,
+            ..Wanted::ALL
+        };
+        Columns {
+            processes: self.image.part(&wanted),
+            ..self.columns
+        }
+    }
+
+    /// What is known of its processes, without their bytes.
+    pub fn known(&self) -> Vec<Column> {
+        self.image.part(&Wanted::KNOWN)
+    }
 }
 
 impl Opened {
     /// Its stretches.
     pub fn heads(&self) -> &[Head] {
         match self {
-            Opened::Decoded(columns) => &columns.heads,
+            Opened::Rows(rows) => &rows.columns.heads,
             Opened::Sealed(sealed) => &sealed.heads,
         }
     }
@@ -45,53 +108,72 @@ impl Opened {
     /// What it is.
     pub fn nature(&self) -> Nature {
         match self {
-            Opened::Decoded(columns) => columns.nature,
+            Opened::Rows(rows) => rows.columns.nature,
             Opened::Sealed(sealed) => sealed.nature,
+        }
+    }
+
+    /// The sums of the machine after this ordinal. `None`: not told.
+    pub fn totals(&self, ordinal: u64) -> Option<Totals> {
+        let (before, sums) = match self {
+            Opened::Rows(rows) => (rows.columns.before, rows.sums.clone()),
+            Opened::Sealed(sealed) => (sealed.before, sealed.sums()),
+        };
+        let mut totals = before?;
+        let until = self.heads().iter().take_while(|head| head.last <= ordinal);
+        for (head, sums) in until.zip(&sums) {
+            totals.add(head, sums);
+        }
+        Some(totals)
+    }
+
+    /// What is known at the end of everyone: who lives, and who has ended meanwhile.
+    pub fn everyone(&self, mut take: impl FnMut(Known)) {
+        let end = self.heads().len() as u32;
+        let mut one = |column: &Column| column.known(end).into_iter().for_each(&mut take);
+        match self {
+            Opened::Rows(rows) => rows.each(one),
+            Opened::Sealed(sealed) => {
+                for part in sealed.parts() {
+                    sealed.part(part).iter().for_each(&mut one);
+                }
+            }
         }
     }
 
     /// Damaged parts met in it so far.
     pub fn damaged(&self) -> u64 {
         match self {
-            Opened::Decoded(columns) => columns.damaged,
+            Opened::Rows(rows) => rows.columns.damaged,
             Opened::Sealed(sealed) => sealed.damaged(),
         }
     }
 }
 
-impl Part {
-    /// Opens it for what is known of processes; bytes may be left out.
+impl Segment {
+    /// Opens it. Sealed it is read by parts: quicker than the rows in memory.
     ///
     /// # Errors
     /// When its file cannot be read.
-    pub fn open_known(&self) -> io::Result<Opened> {
-        match self.sealed() {
-            Err(_) if self.segment.image.is_some() => {
-                let image = self.segment.image.as_ref();
-                let known = image.map(|image| image.known());
-                Ok(Opened::Decoded(known.unwrap_or_default()))
-            }
-            sealed => sealed,
+    pub fn open(&self) -> io::Result<Opened> {
+        let stored = self.stored.as_ref();
+        let sealed = stored.map(|stored| Sealed::open(stored.source()?));
+        match (sealed, &self.image) {
+            (Some(Ok(sealed)), _) => Ok(Opened::Sealed(Box::new(sealed))),
+            (_, Some(image)) => Ok(Opened::Rows(Box::new(Rows::open(image)))),
+            (Some(Err(error)), None) => Err(error),
+            (None, None) => Err(io::ErrorKind::NotFound.into()),
         }
     }
+}
 
-    /// Sealed it is read by parts: quicker than the rows in memory.
-    fn sealed(&self) -> io::Result<Opened> {
-        let stored = self.segment.stored.as_ref();
-        let stored = stored.ok_or(io::ErrorKind::NotFound)?;
-        let sealed = Sealed::open(stored.source()?)?;
-        Ok(Opened::Sealed(Box::new(sealed)))
-    }
-
+impl Part {
     /// Opens it.
     ///
     /// # Errors
     /// When its file cannot be read.
     pub fn open(&self) -> io::Result<Opened> {
-        match (self.sealed(), &self.segment.image) {
-            (Err(_), Some(image)) => Ok(Opened::Decoded(image.columns())),
-            (sealed, _) => sealed,
-        }
+        self.segment.open()
     }
 
     /// Its stretches, and the damage met on the way.

@@ -186,7 +186,8 @@ pub struct Step {
     pub lower_bound: bool,
     /// Over all processes that are asked for, whatever `top` leaves out.
     pub sums: Vec<Sum>,
-    /// The highest tick of that sum, times in wall clock. `None`: not kept, or not asked for.
+    /// The highest tick of that sum, times in wall clock. `None`: not kept, not asked for, or all
+    /// bytes moved in ticks that have no rate: intervals without an agent.
     pub peaks: Option<Peaks>,
     /// Bytes without a process, received and sent.
     pub unattributed: (u64, u64),
@@ -210,9 +211,10 @@ pub struct AnswerRow {
     /// Cumulative at the end of the step, of kinds that are not zero. Only by process.
     pub totals: Vec<Sum>,
     /// Highest single ticks in the step, times in wall clock (ns since 1970). `None`: not kept in
-    /// this resolution, or not asked for.
+    /// this resolution, not asked for, or all its bytes moved in ticks that have no rate: intervals
+    /// without an agent.
     pub peaks: Option<Peaks>,
-    /// How long it had bytes, in whole ticks, ns. `None`: as peaks.
+    /// How long it had bytes, in whole ticks that have a rate, ns. `None`: as peaks.
     pub active: Option<u64>,
 }
 

@@ -35,7 +35,7 @@ pub struct Reading {
     /// The last ordinal that was told.
     before: Option<u64>,
     /// Steps so far, each with its own number.
-    steps: u64,
+    steps: u32,
     /// A part that is read in several goes: stretches that are done.
     done: usize,
     spread: Spread,
@@ -56,7 +56,7 @@ struct Go<'a> {
     ends: Vec<u32>,
     steps: Vec<Tallies>,
     /// Number of the first step.
-    number: u64,
+    number: u32,
 }
 
 impl Reading {
@@ -97,7 +97,7 @@ impl Reading {
             steps: Vec::new(),
             number: self.steps,
         };
-        let most_steps = (AT_A_TIME / table.entries.len().max(1)).max(1);
+        let most_steps = (AT_A_TIME / self.wanted(index).max(1)).max(1);
         let mut more = false;
         for (at, head) in heads.iter().enumerate().skip(self.done) {
             if !part.has(head) {
@@ -118,7 +118,7 @@ impl Reading {
                 go.steps.push(
                     match growing.take_if(|(k, _)| *k == key && keys.is_empty()) {
                         Some((_, tallies)) => {
-                            go.number -= 1;
+                            go.number = go.number.wrapping_sub(1);
                             tallies
                         }
                         None => Tallies::default(),
@@ -138,7 +138,7 @@ impl Reading {
             }
             self.before = Some(head.last);
         }
-        self.steps = go.number + keys.len() as u64;
+        self.steps = go.number.wrapping_add(keys.len() as u32);
         self.fill(&mut go, table, index, part, &opened);
         if !more {
             self.damaged += opened.damaged();
@@ -159,13 +159,11 @@ impl Reading {
         let boot = opened.nature().boot;
         self.spreads.begin(go.heads.len());
         match opened {
-            Opened::Decoded(columns) => {
-                for column in &columns.processes {
-                    if let Some(number) = table.number(boot, column.id) {
-                        self.take(go, table, number, column);
-                    }
+            Opened::Rows(rows) => rows.each(|column| {
+                if let Some(number) = table.number(boot, column.id) {
+                    self.take(go, table, number, column);
                 }
-            }
+            }),
             Opened::Sealed(sealed) if go.can_use_list(part, opened, self.wanted(index)) => {
                 return take_list(go, table, sealed, self.needed.get(&index));
             }
@@ -295,8 +293,7 @@ impl Go<'_> {
 
     /// A process has bytes in a group: each counts once in a step.
     fn count(&mut self, table: &mut Table, number: u32, step: usize, group: u32) {
-        let entry = &mut table.entries[number as usize];
-        if entry.count(self.number + step as u64, group) {
+        if table.count(number, self.number.wrapping_add(step as u32), group) {
             if let Some(tally) = self.steps[step].groups.get_mut(&group) {
                 tally.processes += 1;
             }
@@ -344,7 +341,7 @@ fn take_list(go: &mut Go, table: &mut Table, sealed: &Sealed, needed: Option<&Ne
     if go.query.wanted.is_some() {
         return;
     }
-    for (head, sums) in go.heads.iter().zip(&sealed.sums) {
+    for (head, sums) in go.heads.iter().zip(&sealed.sums()) {
         let moved = chosen(go.query, sums).fold((0u64, 0u64), |(rx, tx), sum| {
             (rx.saturating_add(sum.rx), tx.saturating_add(sum.tx))
         });

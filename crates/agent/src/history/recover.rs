@@ -12,21 +12,25 @@ use netmon_bpf::abi::ProcessId;
 use super::appender::nature;
 use super::columns::Columns;
 use super::columns::Nature;
+use super::decode::Wanted;
+use super::decode::OPENING;
 use super::disk::Named;
 use super::disk::TierDirectory;
 use super::fold::Fold;
 use super::image::Encoder;
 use super::image::Image;
+use super::plan::Opened;
 use super::preamble;
 use super::record::record;
 use super::record::scan;
 use super::sealed::span;
-use super::sealed::Sealed;
+use super::sealed::START;
 use super::segment::Segment;
 use super::segment::Span;
 use super::segment::Stored;
 use super::source::Source;
 use super::store::TierStore;
+use super::totals::Totals;
 use super::LastTick;
 use super::Options;
 use super::Past;
@@ -36,7 +40,7 @@ use super::Past;
 const COMPLETED_FROM: usize = 16;
 
 /// Stretches that are turned into rows at a time.
-const AT_A_TIME: usize = 32;
+const AT_A_TIME: usize = 8;
 
 /// What was found.
 #[derive(Debug, Default)]
@@ -131,29 +135,36 @@ impl Found {
         let Some(newest) = newest.max_by_key(|segment| segment.span.ordinals.1) else {
             return;
         };
-        let columns = decode(newest);
-        let Some(head) = columns.heads.last() else {
+        let Ok(opened) = newest.open() else {
             return;
         };
+        let Some(head) = opened.heads().last() else {
+            return;
+        };
+        let boot = opened.nature().boot;
         self.past.last = Some(LastTick {
             seq: head.seqs.1,
-            boot: columns.nature.boot,
+            boot,
             end: head.end,
             wall: head.wall,
+            totals: opened.totals(head.last),
         });
-        if columns.nature.boot != options.boot {
+        if boot != options.boot {
             return;
         }
-        let mut processes = columns.everyone();
+        let mut processes = Vec::new();
+        opened.everyone(|known| processes.push(known));
         // Its counters may still be in the kernel: an agent that is killed deletes no more of them.
-        if let Some(before) = self.before(newest.span.ordinals.0).map(decode) {
+        let before = self.before(newest.span.ordinals.0);
+        if let Some(before) = before.and_then(|before| before.open().ok()) {
             let known: HashSet<ProcessId> = processes.iter().map(|p| p.facts.id).collect();
-            let ended = before.everyone().into_iter().filter(|process| {
-                process.facts.exit.is_some() && !known.contains(&process.facts.id)
+            let of_this_boot = before.nature().boot == options.boot;
+            before.everyone(|process| {
+                let ended = process.facts.exit.is_some() && !known.contains(&process.facts.id);
+                if ended && of_this_boot {
+                    processes.push(process);
+                }
             });
-            if before.nature.boot == options.boot {
-                processes.extend(ended);
-            }
         }
         self.past.processes = processes;
     }
@@ -181,18 +192,25 @@ impl Found {
             let skipped = finer.segments.len().saturating_sub(COMPLETED_FROM);
             let newest = finer.segments.iter().skip(skipped);
             for segment in newest.filter(|s| s.span.ordinals.1 >= from) {
-                let columns = decode(segment);
+                let Ok(opened) = segment.open() else {
+                    continue;
+                };
+                let before = opened.totals(from.saturating_sub(1)).unwrap_or_default();
+                let columns = match opened {
+                    Opened::Sealed(sealed) => sealed.columns(),
+                    Opened::Rows(rows) => rows.all(),
+                };
                 let nature = nature(options, index, columns.nature.boot);
-                tier.segments.extend(fold(&columns, from, nature));
+                tier.segments.extend(fold(&columns, from, nature, before));
             }
         }
     }
 }
 
 /// What of a segment begins at an ordinal or later, as a segment of a coarser tier.
-fn fold(columns: &Columns, from: u64, nature: Nature) -> Option<Segment> {
+fn fold(columns: &Columns, from: u64, nature: Nature, before: Totals) -> Option<Segment> {
     let mut fold = Fold::new(nature.step);
-    let (mut encoder, mut image) = Encoder::new(nature, std::iter::empty());
+    let (mut encoder, mut image) = Encoder::new(nature, before, std::iter::empty());
     let mut span = Span::default();
     let mut close = |fold: &mut Fold| {
         if let Some(stretch) = fold.close() {
@@ -228,13 +246,13 @@ enum Read {
 }
 
 fn read_sealed(file: &Named) -> io::Result<Read> {
-    let source = Source::File(File::open(&file.path)?);
-    let size = source.size()?;
-    let start = source.read(0, size.min(preamble::SIZE as u64))?;
+    let source = Source::file(File::open(&file.path)?)?;
+    let size = source.size();
+    let start = source.read(0, size.min(START))?;
     if preamble::read(&start).is_some_and(|said| said != (preamble::VERSION, preamble::SEALED)) {
         return Ok(Read::Strange);
     }
-    Ok(match span(&source)? {
+    Ok(match span(&source, &start)? {
         Some(span) if span.ordinals.0 >= file.key && span.ticks > 0 => {
             let segment = Segment {
                 // Named by its file, even when its first stretches were damaged.
@@ -266,19 +284,19 @@ fn read_rows(file: &Named) -> io::Result<Read> {
     let (mut opened, mut stretches) = (false, Vec::new());
     for ((_, payload), record) in found.iter().zip(&mut records) {
         match payload.first() {
-            Some(0) if !opened => {
+            Some(&OPENING) if !opened => {
                 opened = true;
                 image.bytes = record.len();
                 image.opening = record;
             }
-            Some(0) => {}
+            Some(&OPENING) => {}
             _ => stretches.push(record),
         }
     }
     for stretch in stretches {
         image.push(stretch);
     }
-    let span = Span::of(&image.columns().heads);
+    let span = Span::of(&image.decode(&Wanted::HEADS).columns.heads);
     if span.ticks == 0 {
         return Ok(Read::Damaged);
     }
@@ -295,16 +313,4 @@ fn read_rows(file: &Named) -> io::Result<Read> {
         written,
     };
     Ok(Read::Segment(Box::new(segment), damaged))
-}
-
-/// Decodes a segment from wherever it is; of one that cannot be read nothing.
-pub fn decode(segment: &Segment) -> Columns {
-    if let Some(image) = &segment.image {
-        return image.columns();
-    }
-    let sealed = segment
-        .stored
-        .as_ref()
-        .and_then(|stored| Sealed::open(stored.source().ok()?).ok());
-    sealed.map(|sealed| sealed.columns()).unwrap_or_default()
 }

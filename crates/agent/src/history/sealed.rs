@@ -15,6 +15,9 @@ use super::columns::Columns;
 use super::columns::Listed;
 use super::columns::Nature;
 use super::columns::Spread;
+use super::decode::ranges;
+use super::decode::Wanted;
+use super::image::Image;
 use super::pack::label;
 use super::pack::pack;
 use super::pack::put_cells;
@@ -22,11 +25,12 @@ use super::pack::put_heads;
 use super::pack::put_list;
 use super::pack::put_versions;
 use super::pack::read_cells;
+use super::pack::read_entries;
+use super::pack::read_head_sums;
 use super::pack::read_heads;
 use super::pack::read_list;
 use super::pack::read_versions;
 use super::pack::unpack;
-use super::piece::add_sums;
 use super::piece::Head;
 use super::preamble::preamble;
 use super::preamble::SEALED;
@@ -36,6 +40,7 @@ use super::record::payload;
 use super::record::scan;
 use super::segment::Span;
 use super::source::Source;
+use super::totals::Totals;
 use super::varint::put;
 use super::varint::Read;
 use super::varint::Reader;
@@ -50,53 +55,101 @@ const LIST: u8 = b'l';
 const INDEX: u8 = b'i';
 
 /// Processes whose bytes are packed together.
-const TOGETHER: usize = 32;
-/// The first record is never longer.
-const NATURE_BYTES: u64 = 256;
+pub const TOGETHER: usize = 32;
+/// Preamble and first record are never longer.
+pub const START: u64 = 512;
 /// Offset (8) and length (4) of the index, and a checksum of both (4).
 const TRAILER: usize = 16;
 
-/// The bytes of a sealed segment.
-pub fn seal(columns: &Columns) -> Vec<u8> {
-    let (heads, folded) = (&columns.heads, columns.nature.folded);
-    let mut sums: Vec<Vec<Sum>> = vec![Vec::new(); heads.len()];
-    for cell in columns.processes.iter().flat_map(|column| &column.cells) {
-        if let Some(sums) = sums.get_mut(cell.at as usize) {
-            add_sums(sums, &[cell.sum()]);
-        }
+/// The bytes of a sealed segment, and how many damaged parts of its rows are not in it. Of the rows
+/// a few processes are decoded at a time.
+pub fn seal(image: &Image) -> (Vec<u8>, u64) {
+    let counted = image.decode(&Wanted::COUNTED);
+    let mut sealer = Sealer::new(&counted.columns, &counted.sums);
+    for range in ranges(&counted.room, TOGETHER) {
+        let wanted = Wanted {
+            known: range.clone(),
+            bytes: range,
+            counted: false,
+            room: &counted.room,
+        };
+        sealer.add(&image.part(&wanted));
     }
-    let nature = put_nature(&columns.nature, &Span::of(heads));
-    let times = put_heads(heads, &sums);
-    let mut writer = Writer {
-        out: preamble(SEALED).to_vec(),
-        index: Vec::new(),
-    };
-    writer.add(NATURE, 0, &nature);
-    writer.add(HEADS, 0, &times);
-    let (mut list, mut spread) = (Vec::new(), Spread::default());
-    for (part, columns) in columns.processes.chunks(TOGETHER).enumerate() {
-        let part = part as u32;
-        writer.add(VERSIONS, part, &put_versions(columns));
-        writer.add(CELLS, part, &put_cells(columns, heads, folded));
-        let listed = columns.iter();
-        list.extend(listed.map(|column| column.listed(part, heads, folded, &mut spread)));
-    }
-    let end = heads.last().cloned().unwrap_or_default();
-    writer.add(LIST, 0, &put_list(&list, &end));
-    writer.add(HEADS, 0, &times);
-    writer.add(NATURE, 0, &nature);
-    writer.finish()
+    (sealer.finish(), counted.columns.damaged)
 }
 
-fn put_nature(nature: &Nature, span: &Span) -> Vec<u8> {
+/// Makes a sealed segment, some processes at a time.
+pub struct Sealer<'a> {
+    writer: Writer,
+    segment: &'a Columns,
+    nature: Vec<u8>,
+    times: Vec<u8>,
+    list: Vec<Listed>,
+    spread: Spread,
+    parts: u32,
+}
+
+impl<'a> Sealer<'a> {
+    /// Of a segment with these sums by stretch; its processes are to be added.
+    pub fn new(segment: &'a Columns, sums: &[Vec<Sum>]) -> Self {
+        let nature = put_nature(segment);
+        let times = put_heads(&segment.heads, sums);
+        let mut writer = Writer {
+            out: preamble(SEALED).to_vec(),
+            index: Vec::new(),
+        };
+        writer.add(NATURE, 0, &nature);
+        writer.add(HEADS, 0, &times);
+        Sealer {
+            writer,
+            segment,
+            nature,
+            times,
+            list: Vec::new(),
+            spread: Spread::default(),
+            parts: 0,
+        }
+    }
+
+    /// The next processes; all but the last time a multiple of those that are packed together.
+    pub fn add(&mut self, processes: &[Column]) {
+        let (heads, folded) = (&self.segment.heads, self.segment.nature.folded);
+        for columns in processes.chunks(TOGETHER) {
+            let part = self.parts;
+            self.parts += 1;
+            self.writer.add(VERSIONS, part, &put_versions(columns));
+            self.writer
+                .add(CELLS, part, &put_cells(columns, heads, folded));
+            for column in columns {
+                let listed = column.listed(part, heads, folded, &mut self.spread);
+                self.list.push(listed);
+            }
+        }
+    }
+
+    /// All of it.
+    pub fn finish(mut self) -> Vec<u8> {
+        let end = self.segment.heads.last().cloned().unwrap_or_default();
+        self.writer.add(LIST, 0, &put_list(&self.list, &end));
+        self.writer.add(HEADS, 0, &self.times);
+        self.writer.add(NATURE, 0, &self.nature);
+        self.writer.finish()
+    }
+}
+
+fn put_nature(segment: &Columns) -> Vec<u8> {
+    let nature = &segment.nature;
     let mut out = nature.boot.0.to_le_bytes().to_vec();
     put(&mut out, nature.step);
     out.push(u8::from(nature.folded));
-    span.put(&mut out);
+    Span::of(&segment.heads).put(&mut out);
+    if let Some(before) = &segment.before {
+        before.put(&mut out);
+    }
     out
 }
 
-fn read_nature(content: &[u8]) -> Read<(Nature, Span)> {
+fn read_nature(content: &[u8]) -> Read<(Nature, Span, Option<Totals>)> {
     let mut reader = Reader(content);
     let mut boot = [0; 16];
     boot.copy_from_slice(reader.bytes(16)?);
@@ -105,20 +158,22 @@ fn read_nature(content: &[u8]) -> Read<(Nature, Span)> {
         step: reader.number()?,
         folded: reader.byte()? != 0,
     };
-    Ok((nature, Span::read(&mut reader)?))
+    let span = Span::read(&mut reader)?;
+    // Not there in files of before it was kept.
+    let told = !reader.0.is_empty();
+    let before = told.then(|| Totals::read(&mut reader)).transpose()?;
+    Ok((nature, span, before))
 }
 
-/// What a sealed segment covers, from its first bytes if they are whole.
+/// What a sealed segment covers, from its first [`START`] bytes if they are whole.
 ///
 /// # Errors
 /// When the file cannot be read.
-pub fn span(source: &Source) -> io::Result<Option<Span>> {
-    let size = source.size()?;
-    let length = size.saturating_sub(PREAMBLE as u64).min(NATURE_BYTES);
-    let bytes = source.read(size.min(PREAMBLE as u64), length)?;
-    let content = payload(&bytes).and_then(|payload| unpack(payload).ok());
+pub fn span(source: &Source, start: &[u8]) -> io::Result<Option<Span>> {
+    let first = start.get(PREAMBLE..).unwrap_or_default();
+    let content = payload(first).and_then(|payload| unpack(payload).ok());
     let first = content.filter(|(kind, ..)| *kind == NATURE);
-    if let Some((_, span)) = first.and_then(|(.., content)| read_nature(&content).ok()) {
+    if let Some((_, span, _)) = first.and_then(|(.., content)| read_nature(&content).ok()) {
         return Ok(Some(span));
     }
     let heads = Sealed::open(Source::clone(source)?)?.heads;
@@ -178,10 +233,10 @@ pub struct Sealed {
     index: Vec<Place>,
     /// What it is.
     pub nature: Nature,
+    /// The sums of the machine before its first stretch. `None`: not told.
+    pub before: Option<Totals>,
     /// Its stretches.
     pub heads: Vec<Head>,
-    /// By stretch, over all processes.
-    pub sums: Vec<Vec<Sum>>,
     damaged: Counter<u64>,
 }
 
@@ -199,14 +254,14 @@ impl Sealed {
             source,
             index,
             nature: Nature::default(),
+            before: None,
             heads: Vec::new(),
-            sums: Vec::new(),
             damaged: Counter::new(damaged),
         };
         let nature = sealed.first(NATURE, read_nature);
         let heads = sealed.first(HEADS, read_heads);
-        if let (Some((nature, _)), Some((heads, sums))) = (nature, heads) {
-            (sealed.nature, sealed.heads, sealed.sums) = (nature, heads, sums);
+        if let (Some((nature, _, before)), Some(heads)) = (nature, heads) {
+            (sealed.nature, sealed.before, sealed.heads) = (nature, before, heads);
         }
         Ok(sealed)
     }
@@ -222,12 +277,41 @@ impl Sealed {
         cells.map(|place| place.part).collect()
     }
 
+    /// By stretch, over all processes.
+    pub fn sums(&self) -> Vec<Vec<Sum>> {
+        self.first(HEADS, read_head_sums).unwrap_or_default()
+    }
+
+    /// Looks through the processes: who, in which part, whether with bytes. Those whose answer is
+    /// `true` are returned.
+    pub fn look(&self, mut wanted: impl FnMut(ProcessId, u32, bool) -> bool) -> Vec<Listed> {
+        let end = self.heads.last().cloned().unwrap_or_default();
+        // All of it is looked through before anyone is asked: of a damaged copy nothing is told.
+        let read = self.read_owned(LIST, 0, |content| Ok((read_entries(&content)?, content)));
+        match read {
+            Some((entries, content)) => {
+                let wanted = entries.iter().filter(|e| wanted(e.id, e.part, e.moved));
+                let listed = wanted.filter_map(|entry| entry.listed(&content, &end).ok());
+                listed.collect()
+            }
+            None => {
+                let mut list = self.list_of_parts();
+                list.retain(|one| wanted(one.id, one.part, !one.sums.is_empty()));
+                list
+            }
+        }
+    }
+
     /// All processes with their sums.
     pub fn list(&self) -> Vec<Listed> {
         let end = self.heads.last().cloned().unwrap_or_default();
         if let Some(list) = self.first(LIST, |content| read_list(content, &end)) {
             return list;
         }
+        self.list_of_parts()
+    }
+
+    fn list_of_parts(&self) -> Vec<Listed> {
         let (mut list, mut spread) = (Vec::new(), Spread::default());
         for part in self.parts() {
             for column in self.part(part) {
@@ -275,6 +359,7 @@ impl Sealed {
         let parts = self.parts();
         Columns {
             nature: self.nature,
+            before: self.before,
             heads: self.heads.clone(),
             processes: parts.iter().flat_map(|part| self.part(*part)).collect(),
             damaged: self.damaged(),
@@ -282,6 +367,10 @@ impl Sealed {
     }
 
     fn read<T>(&self, kind: u8, part: u32, read: impl Fn(&[u8]) -> Read<T>) -> Option<T> {
+        self.read_owned(kind, part, |content| read(&content))
+    }
+
+    fn read_owned<T>(&self, kind: u8, part: u32, read: impl Fn(Vec<u8>) -> Read<T>) -> Option<T> {
         let places = self.index.iter();
         for place in places.filter(|place| (place.kind, place.part) == (kind, part)) {
             let bytes = self.source.read(place.offset, place.length).ok();
@@ -289,7 +378,7 @@ impl Sealed {
                 let (found, number, content) = unpack(payload(&bytes)?).ok()?;
                 ((found, number) == (kind, part)).then_some(content)
             });
-            if let Some(value) = content.and_then(|content| read(&content).ok()) {
+            if let Some(value) = content.and_then(|content| read(content).ok()) {
                 return Some(value);
             }
             self.damaged.set(self.damaged.get() + 1);
@@ -303,7 +392,7 @@ impl Sealed {
 }
 
 fn read_index(source: &Source) -> Option<Vec<Place>> {
-    let size = source.size().ok()?;
+    let size = source.size();
     let end = size.checked_sub(TRAILER as u64)?;
     let trailer = source.read(end, TRAILER as u64).ok()?;
     let expected = u32::from_le_bytes(trailer[12..].try_into().ok()?);
@@ -329,7 +418,7 @@ fn read_index(source: &Source) -> Option<Vec<Place>> {
 
 /// The index is damaged: the parts are looked for.
 fn find_parts(source: &Source) -> io::Result<(Vec<Place>, u64)> {
-    let bytes = source.read(0, source.size()?)?;
+    let bytes = source.read(0, source.size())?;
     let (found, damaged) = scan(&bytes, PREAMBLE);
     let places = found.iter().filter_map(|(offset, payload)| {
         let (kind, part) = label(payload).ok()?;

@@ -133,7 +133,7 @@ impl Stored {
     /// As the system says.
     pub fn source(&self) -> io::Result<Source> {
         Ok(match &self.place {
-            Place::File(path) => Source::File(File::open(path)?),
+            Place::File(path) => Source::file(File::open(path)?)?,
             Place::Memory(bytes) => Source::Memory(Arc::clone(bytes)),
         })
     }
@@ -158,7 +158,7 @@ impl Drop for Stored {
 pub struct Segment {
     /// What it covers.
     pub span: Span,
-    /// In memory: always until it is sealed, for a while after.
+    /// In memory: until it is sealed.
     pub image: Option<Arc<Image>>,
     /// Once it is sealed.
     pub stored: Option<Arc<Stored>>,

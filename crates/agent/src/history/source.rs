@@ -8,8 +8,8 @@ use std::sync::Arc;
 /// Where a sealed segment is.
 #[derive(Debug)]
 pub enum Source {
-    /// On disk.
-    File(File),
+    /// On disk, and how long it is.
+    File(File, u64),
     /// In memory.
     Memory(Arc<[u8]>),
 }
@@ -21,19 +21,25 @@ impl Source {
     /// As the system says.
     pub fn clone(other: &Source) -> io::Result<Source> {
         Ok(match other {
-            Source::File(file) => Source::File(file.try_clone()?),
+            Source::File(file, size) => Source::File(file.try_clone()?, *size),
             Source::Memory(bytes) => Source::Memory(Arc::clone(bytes)),
         })
     }
 
-    /// Its length in bytes.
+    /// A file as long as it is now.
     ///
     /// # Errors
     /// As the system says.
-    pub fn size(&self) -> io::Result<u64> {
+    pub fn file(file: File) -> io::Result<Source> {
+        let size = file.metadata()?.len();
+        Ok(Source::File(file, size))
+    }
+
+    /// Its length in bytes.
+    pub fn size(&self) -> u64 {
         match self {
-            Source::File(file) => Ok(file.metadata()?.len()),
-            Source::Memory(bytes) => Ok(bytes.len() as u64),
+            Source::File(_, size) => *size,
+            Source::Memory(bytes) => bytes.len() as u64,
         }
     }
 
@@ -43,12 +49,12 @@ impl Source {
     /// As the system says, and when there are not so many.
     pub fn read(&self, offset: u64, length: u64) -> io::Result<Vec<u8>> {
         let end = offset.checked_add(length);
-        if end.is_none_or(|end| self.size().is_ok_and(|size| end > size)) {
+        if end.is_none_or(|end| end > self.size()) {
             return Err(io::ErrorKind::UnexpectedEof.into());
         }
         let length = usize::try_from(length).map_err(|_| io::ErrorKind::UnexpectedEof)?;
         match self {
-            Source::File(file) => {
+            Source::File(file, _) => {
                 let mut bytes = vec![0; length];
                 file.read_exact_at(&mut bytes, offset)?;
                 Ok(bytes)

@@ -13,9 +13,6 @@ use super::segment::Stored;
 use super::Options;
 use super::TierStatus;
 
-/// Bytes of what is on disk as well that stay in memory, at most.
-const RECENT_BYTES: u64 = 4 << 20;
-
 /// The store and a bell for the writer.
 #[derive(Debug)]
 pub struct Shared {
@@ -42,7 +39,6 @@ pub struct Store {
     on_disk: bool,
     size: u64,
     unsaved: u64,
-    recent: u64,
 }
 
 /// One tier, oldest segment first.
@@ -84,7 +80,6 @@ impl Store {
             on_disk: options.directory.is_some(),
             size: options.size,
             unsaved: options.unsaved,
-            recent: u64::try_from(options.recent.as_nanos()).unwrap_or(u64::MAX),
         }
     }
 
@@ -186,16 +181,9 @@ impl Store {
             };
             dropped.extend(largest.drop_oldest());
         }
-        for (index, tier) in self.tiers.iter_mut().enumerate() {
-            let (mut newer, mut bytes) = (0u64, 0u64);
-            for segment in tier.segments.iter_mut().rev() {
-                let size = segment.image.as_ref().map_or(0, |image| image.bytes as u64);
-                bytes = bytes.saturating_add(size);
-                let recent = index == 0 && newer < self.recent && bytes <= RECENT_BYTES;
-                newer = newer.saturating_add(segment.span.recorded);
-                if segment.stored.is_some() && !(recent && self.on_disk) {
-                    segment.image = None;
-                }
+        for segment in self.tiers.iter_mut().flat_map(|tier| &mut tier.segments) {
+            if segment.stored.is_some() {
+                segment.image = None;
             }
         }
         dropped

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use netmon_bpf::abi::ProcessId;
 
+use super::columns::Column;
 use super::columns::Listed;
 use super::piece::Head;
 use super::plan::Opened;
@@ -19,7 +20,7 @@ use crate::process::Exit;
 use crate::process::Facts;
 
 /// Descriptions that are held; further ones are read again when they are needed.
-const HELD: usize = 4096;
+const HELD: usize = 1024;
 
 /// Rows that are described one by one.
 const FEW: usize = 256;
@@ -34,21 +35,25 @@ pub struct Entry {
     /// Where it is described: index of the part, and the part of the segment.
     place: (u32, u32),
     described: Option<Arc<Described>>,
-    /// By kind, when grouped by name.
-    groups: [u32; 8],
-    /// The last step that counted it, and in which groups: one bit for the first kind of each.
-    counted: (u64, u8),
+    /// The last step that counted it.
+    counted: u32,
+    /// And in which groups: one bit for the first kind of each.
+    counted_in: u8,
 }
 
 /// All processes of an answer.
 #[derive(Debug, Default)]
 pub struct Table {
-    numbers: HashMap<(BootId, ProcessId), u32>,
+    /// By index of the boot, and process.
+    numbers: HashMap<(u32, u32, u64), u32>,
+    boots: Vec<BootId>,
     /// By number.
     pub entries: Vec<Entry>,
     names: HashMap<Arc<str>, u32>,
     /// By number.
     groups: Vec<Arc<str>>,
+    /// By number of the process, the groups of its kinds; only when grouped by name.
+    groups_of: Vec<[u32; 8]>,
     held: usize,
     /// Live at the end of the window, with their totals then.
     pub live: Vec<(u32, Vec<Sum>)>,
@@ -80,20 +85,14 @@ struct Sighting<'a> {
 }
 
 impl Entry {
-    /// `true`: this step has not counted it in this group yet.
-    pub fn count(&mut self, step: u64, group: u32) -> bool {
-        if self.counted.0 != step {
-            self.counted = (step, 0);
-        }
-        let first = self.groups.iter().position(|g| *g == group).unwrap_or(0);
-        let again = self.counted.1 >> first & 1 == 1;
-        self.counted.1 |= 1 << first;
-        !again
-    }
-
     /// Steps are counted anew.
     pub fn restart(&mut self) {
-        self.counted = (u64::MAX, 0);
+        (self.counted, self.counted_in) = (u32::MAX, 0);
+    }
+
+    /// Whether no part after this one has it.
+    pub fn is_over(&self, part: usize) -> bool {
+        self.place.0 as usize <= part
     }
 }
 
@@ -122,41 +121,48 @@ impl Table {
         let few = query.top > 0 && query.top <= FEW;
         let deferred = few && query.wanted.is_none() && matches!(query.group, Grouping::Process);
         match opened {
-            Opened::Decoded(columns) => {
-                for column in &columns.processes {
+            Opened::Rows(rows) => {
+                let mut take = |column: &Column| {
                     let Some(version) = column.version(stretches) else {
-                        continue;
+                        return;
                     };
                     let seen = sighting(column.id, 0, true);
                     let number = self.see(query, seen, || Some(Arc::clone(&version.known.facts)));
                     if keep_live && version.known.facts.exit.is_none() {
                         self.live.push((number, column.totals(stretches)));
                     }
+                };
+                match keep_live {
+                    true => rows.each(take),
+                    false => rows.known().iter().for_each(&mut take),
                 }
-                Needed::default()
+                Needed {
+                    processes: rows.columns.processes.len(),
+                    ..Needed::default()
+                }
             }
             Opened::Sealed(sealed) => {
                 let mut needed = Needed::default();
                 let mut known = (u32::MAX, Vec::new());
-                for listed in sealed.list() {
-                    let number = self.numbers.get(&(boot, listed.id)).copied();
+                needed.listed = sealed.look(|id, part, moved| {
+                    let number = self.number(boot, id);
                     let number = match number {
                         Some(number) if !keep_live => number,
                         _ => {
-                            if known.0 != listed.part {
-                                let new = |id| !self.numbers.contains_key(&(boot, id));
+                            if known.0 != part {
+                                let new = |id| self.number(boot, id).is_none();
                                 let columns = match keep_live {
-                                    true => sealed.part(listed.part),
+                                    true => sealed.part(part),
                                     false if deferred => Vec::new(),
-                                    false => sealed.known_of(listed.part, new),
+                                    false => sealed.known_of(part, new),
                                 };
-                                known = (listed.part, columns);
+                                known = (part, columns);
                             }
-                            let column = known.1.iter().find(|column| column.id == listed.id);
+                            let column = known.1.iter().find(|column| column.id == id);
                             let version = column.and_then(|column| column.version(stretches));
                             let facts = version.map(|version| Arc::clone(&version.known.facts));
                             let ended = facts.as_ref().is_none_or(|facts| facts.exit.is_some());
-                            let seen = sighting(listed.id, listed.part, false);
+                            let seen = sighting(id, part, false);
                             let number = self.see(query, seen, || facts);
                             if let Some(column) = column.filter(|_| keep_live && !ended) {
                                 self.live.push((number, column.totals(stretches)));
@@ -164,17 +170,15 @@ impl Table {
                             number
                         }
                     };
-                    let wanted = self.entries[number as usize].wanted;
-                    if wanted && !listed.sums.is_empty() {
+                    let wanted = moved && self.entries[number as usize].wanted;
+                    if wanted {
                         needed.processes += 1;
-                        if needed.parts.last() != Some(&listed.part) {
-                            needed.parts.push(listed.part);
-                        }
-                        if needed.processes <= MOST_LISTED {
-                            needed.listed.push(listed);
+                        if needed.parts.last() != Some(&part) {
+                            needed.parts.push(part);
                         }
                     }
-                }
+                    wanted && needed.processes <= MOST_LISTED
+                });
                 if needed.processes > MOST_LISTED {
                     needed.listed = Vec::new();
                 }
@@ -189,21 +193,28 @@ impl Table {
         seen: Sighting,
         facts: impl FnOnce() -> Option<Arc<Facts>>,
     ) -> u32 {
-        if let Some(number) = self.numbers.get(&(seen.boot, seen.id)) {
-            return *number;
+        if let Some(number) = self.number(seen.boot, seen.id) {
+            return number;
         }
         let number = self.entries.len() as u32;
-        self.numbers.insert((seen.boot, seen.id), number);
+        let boot = self.boots.iter().rposition(|boot| *boot == seen.boot);
+        let boot = boot.unwrap_or_else(|| {
+            self.boots.push(seen.boot);
+            self.boots.len() - 1
+        });
+        let key = (boot as u32, seen.id.pid, seen.id.start);
+        self.numbers.insert(key, number);
         let facts = facts();
         let known = facts.is_some();
         let facts = facts.unwrap_or_else(|| Arc::new(unknown(seen.id)));
         let facts = self.at_the_end(facts, seen.boot, seen.head);
         let wanted = query.wanted.as_ref().is_none_or(|wanted| wanted(&facts));
-        let mut groups = [number; 8];
-        if let (Grouping::Named(name), true) = (&query.group, wanted) {
-            for (kind, group) in groups.iter_mut().enumerate() {
+        if let Grouping::Named(name) = &query.group {
+            let mut groups = [0; 8];
+            for (kind, group) in groups.iter_mut().enumerate().filter(|_| wanted) {
                 *group = self.group(&name(&facts, kind as u8));
             }
+            self.groups_of.push(groups);
         }
         let hold = wanted
             && known
@@ -215,8 +226,8 @@ impl Table {
             wanted,
             place: seen.place,
             described: hold.then(|| Arc::new(described(facts, true, seen.boot, seen.head))),
-            groups,
-            counted: (u64::MAX, 0),
+            counted: u32::MAX,
+            counted_in: 0,
         });
         number
     }
@@ -248,12 +259,29 @@ impl Table {
 
     /// The number of a process.
     pub fn number(&self, boot: BootId, id: ProcessId) -> Option<u32> {
-        self.numbers.get(&(boot, id)).copied()
+        let boot = self.boots.iter().rposition(|known| *known == boot)?;
+        let key = (boot as u32, id.pid, id.start);
+        self.numbers.get(&key).copied()
     }
 
     /// The group of a kind of traffic of a process.
     pub fn group_of(&self, number: u32, kind: u8) -> u32 {
-        self.entries[number as usize].groups[usize::from(kind & 7)]
+        let groups = self.groups_of.get(number as usize);
+        groups.map_or(number, |groups| groups[usize::from(kind & 7)])
+    }
+
+    /// `true`: this step has not counted the process in this group yet.
+    pub fn count(&mut self, number: u32, step: u32, group: u32) -> bool {
+        let groups = self.groups_of.get(number as usize);
+        let first = groups.and_then(|groups| groups.iter().position(|g| *g == group));
+        let bit = 1 << first.unwrap_or(0);
+        let entry = &mut self.entries[number as usize];
+        if entry.counted != step {
+            (entry.counted, entry.counted_in) = (step, 0);
+        }
+        let again = entry.counted_in & bit != 0;
+        entry.counted_in |= bit;
+        !again
     }
 
     /// What orders groups that are otherwise equal.

@@ -31,6 +31,13 @@ impl Ticks {
         }
     }
 
+    /// Whether they can be told of so many bytes: some tick with a rate had of them, or there were
+    /// none.
+    pub fn are_known(&self, sums: &[Sum]) -> bool {
+        let quiet = sums.iter().all(|sum| (sum.rx, sum.tx) == (0, 0));
+        !self.unknown && (self.active > 0 || quiet)
+    }
+
     /// Several ticks whose peaks are known, times in boot clock of these stretches.
     pub fn merge(&mut self, peaks: &Peaks, active: u64, heads: &[Head]) {
         let mut peaks = *peaks;
@@ -71,6 +78,8 @@ pub struct Tallies {
     pub sums: Vec<Sum>,
     /// Of that sum.
     pub ticks: Ticks,
+    /// Groups that were left out: they cannot come first any more.
+    pub left_out: u32,
 }
 
 impl Tallies {

@@ -61,6 +61,17 @@ impl<'a> Reader<'a> {
         Err(Malformed)
     }
 
+    /// Leaves so many numbers out.
+    #[inline]
+    pub fn skip(&mut self, numbers: usize) -> Read<()> {
+        for _ in 0..numbers {
+            let last = self.0.iter().position(|byte| byte & 0x80 == 0);
+            let last = last.filter(|last| *last < 10).ok_or(Malformed)?;
+            self.0 = &self.0[last + 1..];
+        }
+        Ok(())
+    }
+
     /// What [`put_difference`] wrote.
     pub fn difference(&mut self, base: u64) -> Read<u64> {
         let raw = self.number()?;

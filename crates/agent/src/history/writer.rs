@@ -9,6 +9,8 @@ use std::sync::Arc;
 use std::time::Duration;
 use std::time::Instant;
 
+use netmon_bpf::memory;
+
 use super::disk::RowsFile;
 use super::disk::TierDirectory;
 use super::image::Image;
@@ -188,8 +190,7 @@ impl Writer {
     }
 
     fn seal(&mut self, work: &Work) -> io::Result<()> {
-        let columns = work.image.columns();
-        let bytes = seal(&columns);
+        let (bytes, damaged) = seal(&work.image);
         let length = bytes.len() as u64;
         let stored = match self.directories.get(work.tier) {
             Some(directory) => {
@@ -207,8 +208,9 @@ impl Writer {
                 // Given up in the meantime.
                 None => stored.doom(),
             }
-            store.damaged += columns.damaged;
+            store.damaged += damaged;
         }
+        memory::give_back();
         if self
             .open
             .get(&work.tier)

@@ -176,6 +176,97 @@ fn a_restart_is_a_gap_and_no_tick_is_missing() {
 }
 
 #[test]
+fn what_moved_only_without_an_agent_has_no_peak() {
+    for (step, text) in [(1, "1d@1s"), (10, "1d@10s")] {
+        let directory = tempfile::tempdir().unwrap();
+        let options = Options {
+            tiers: tiers(text).unwrap(),
+            ..options(Some(directory.path()), 1)
+        };
+        let mut world = World::new(1);
+        let (history, _) = open(&options);
+        let (frame, moment) = world.tick(&[(1, 0, 10, 0), (2, 0, 1, 0)], &[]);
+        history.append(&frame, moment);
+        drop(history);
+        let (history, _) = open(&options);
+        // 2 moves bytes in the gap only, 3 is seen for the first time.
+        let (frame, moment) = world.first_tick(100 * SECOND, &[(2, 0, 7, 7), (3, 0, 5, 0)]);
+        history.append(&frame, moment);
+        let gap = moment.wall;
+        for _ in 0..25 {
+            let (frame, moment) = world.tick(&[(1, 0, 10, 0)], &[]);
+            history.append(&frame, moment);
+        }
+        let from = |since| Query {
+            since: Some(since),
+            idle: true,
+            ..Query::default()
+        };
+        // The stretch of the gap in a coarse tier has ticks after it, too.
+        let whole = &steps(&history, from(gap - SECOND))[0];
+        let row = |pid: u32| whole.rows.iter().zip(pids(whole)).find(|(_, p)| *p == pid);
+        for pid in [2, 3] {
+            let (row, _) = row(pid).unwrap();
+            assert_eq!((row.peaks, row.active), (None, None), "{pid} by {step} s");
+        }
+        assert!(whole.peaks.is_none() == (step > 1), "of all, by {step} s");
+        let only = Query {
+            until: Some(gap),
+            ..from(gap - SECOND)
+        };
+        if step == 1 {
+            let (one, _) = row(1).unwrap();
+            assert_eq!(one.peaks.unwrap().rx.rate, 10);
+            assert!(one.active.is_some());
+            assert!(steps(&history, only)[0].peaks.is_none());
+            // Who moved nothing has no peak above 0, and that is known.
+            let later = &steps(&history, from(gap))[0];
+            let idle = later.rows.iter().find(|row| row.sums.is_empty()).unwrap();
+            assert_eq!(idle.active, Some(0));
+        }
+    }
+}
+
+#[test]
+fn the_first_of_many_that_came_and_went() {
+    let directory = tempfile::tempdir().unwrap();
+    let (history, _) = open(&options(Some(directory.path()), 1));
+    let mut world = World::new(1);
+    // 6000 processes, 100 a tick, each for one tick; one that stays.
+    for n in 0..60u32 {
+        let pids = 10 + n * 100..110 + n * 100;
+        let moves = pids
+            .clone()
+            .map(|pid| (pid, 0, u64::from(pid * 7919 % 6007), 1));
+        let moves: Vec<_> = moves.chain([(1, 0, 300, 0)]).collect();
+        let (frame, moment) = world.tick(&moves, &pids.collect::<Vec<_>>());
+        history.append(&frame, moment);
+        crate::world::wait_for("written", || history.acknowledged() >= Some(u64::from(n)));
+    }
+    for order in [Order::Bytes, Order::Rx, Order::Tx, Order::Peak] {
+        for ascending in [false, true] {
+            let all = Query {
+                order,
+                ascending,
+                ..Query::default()
+            };
+            let few = Query {
+                top: 7,
+                ..all.clone()
+            };
+            let (all, few) = (&steps(&history, all)[0], &steps(&history, few)[0]);
+            assert_eq!(pids(few)[..], pids(all)[..7], "{order:?} {ascending}");
+            assert_eq!((few.groups, all.groups), (6001, 6001));
+            assert_eq!(few.sums, all.sums);
+            for (few, all) in few.rows.iter().zip(&all.rows) {
+                assert_eq!((&few.sums, &few.totals), (&all.sums, &all.totals));
+                assert_eq!((few.peaks, few.active), (all.peaks, all.active));
+            }
+        }
+    }
+}
+
+#[test]
 fn a_clock_that_is_set_back_tells_a_time_twice_and_no_byte() {
     let directory = tempfile::tempdir().unwrap();
     let (history, _) = open(&options(Some(directory.path()), 1));

@@ -9,11 +9,14 @@ use std::process::Command;
 use std::process::Stdio;
 use std::time::Duration;
 
+use netmon_agent::frame::FlowCount;
 use netmon_agent::history::tiers;
 use netmon_agent::history::History;
 use netmon_agent::history::OpenError;
 use netmon_agent::history::Options;
 use netmon_agent::history::Query;
+use netmon_agent::history::Totals;
+use netmon_bpf::abi::Flow;
 
 use crate::world::expected;
 use crate::world::open;
@@ -84,6 +87,46 @@ fn what_is_known_goes_on_after_a_restart_and_not_after_a_reboot() {
     let (_, past) = open(&options(Some(directory.path()), 2));
     assert!(past.processes.is_empty());
     assert_eq!(past.last, Some(last));
+}
+
+#[test]
+fn sums_of_the_machine_go_on_after_a_restart() {
+    let directory = tempfile::tempdir().unwrap();
+    let options = options(Some(directory.path()), 1);
+    let mut world = World::new(1);
+    let mut truth = Totals::default();
+    let (mut history, past) = open(&options);
+    assert_eq!(past.last, None);
+    for ticks in [1, 6, 7, 8, 40, 3] {
+        for n in 0..ticks {
+            let moves = [(1, 0, n + 1, 10), (2 + n as u32 % 3, 6, 5, n)];
+            let (mut frame, moment) = world.tick(&moves, &[]);
+            for (_, kind, rx, tx) in moves {
+                let total = &mut truth.flows[usize::from(kind)];
+                *total = (total.0 + rx, total.1 + tx);
+            }
+            truth.unattributed = (truth.unattributed.0 + 3, truth.unattributed.1 + n);
+            let flow = |bytes| Flow { bytes, calls: 0 };
+            let sum = |(kind, (rx, tx)): (usize, &(u64, u64))| FlowCount {
+                kind: kind as u8,
+                rx_total: flow(*rx),
+                tx_total: flow(*tx),
+                ..FlowCount::default()
+            };
+            frame.tick.flows = truth.flows.iter().enumerate().map(sum).collect();
+            frame.tick.unattributed = FlowCount {
+                rx: 3,
+                tx: n,
+                ..sum((0, &truth.unattributed))
+            };
+            history.append(&frame, moment);
+        }
+        drop(history);
+        let past;
+        (history, past) = open(&options);
+        let last = past.last.unwrap();
+        assert_eq!((last.seq, last.totals), (world.seq, Some(truth)));
+    }
 }
 
 #[test]

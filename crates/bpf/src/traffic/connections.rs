@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use std::path::Path;
 
 use super::delete;
-use super::return_memory;
+use crate::memory::give_back;
 use crate::abi::decode;
 use crate::abi::encode;
 use crate::abi::flow;
@@ -175,7 +175,7 @@ impl Connections {
                     tracing::warn!(%error, "open TCP connections cannot be asked how they fare");
                 }
             }
-            return_memory();
+            give_back();
         }
         let Some(lister) = &self.lister else {
             return false;
