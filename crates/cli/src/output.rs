@@ -4,6 +4,7 @@ pub mod block;
 pub mod cells;
 pub mod columns;
 pub mod compat;
+pub mod connections;
 pub mod csv;
 pub mod fit;
 pub mod grid;

@@ -37,6 +37,7 @@ pub async fn run(args: ProcessesArgs, global: &GlobalArgs) -> Result<Outcome, Fa
     let mut signals = Signals::catch()?;
     let list = async {
         let mut session = Session::open(&global.target()).await?;
+        session.agent().require(&selection.needs)?;
         let sample = session.processes(selection.filter_with_states()).await?;
         Ok::<_, Failure>((session, sample))
     };

@@ -45,6 +45,12 @@ const WHAT: &str = "query";
 pub async fn run(mut args: QueryArgs, global: &GlobalArgs) -> Result<Outcome, Failure> {
     args.selection.state.get_or_insert(StateChoice::All);
     let selection = Selection::new(&args.selection)?;
+    if let Some(need) = selection.needs.first() {
+        return Err(Failure::Impossible {
+            what: format!("{WHAT} with {}", need.what),
+            reason: "the history keeps processes, not their connections".to_owned(),
+        });
+    }
     let question = match (&args.at, args.step) {
         (Some(_), _) => Question::Tick,
         (None, StepChoice::None) => Question::Totals,

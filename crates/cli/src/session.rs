@@ -23,7 +23,7 @@ use tonic::Streaming;
 use self::agent::Agent;
 use self::backoff::Backoff;
 use self::fold::Fold;
-use self::watch::Reconnect;
+use self::watch::Follow;
 use self::watch::Watch;
 use crate::failure::Failure;
 use crate::row::Sample;
@@ -169,9 +169,55 @@ impl Session {
             .map_err(|_| Failure::silent(&self.target, patience))?
     }
 
+    /// The selected connections as of the last tick, with their processes; `closed`: also those
+    /// that have ended. The processes have no numbers.
+    ///
+    /// # Errors
+    /// The agent is gone, does not answer in time, or refuses.
+    pub async fn connections(
+        &mut self,
+        filter: v1::Filter,
+        closed: bool,
+    ) -> Result<Sample, Failure> {
+        let request = v1::ListConnectionsRequest {
+            filter: Some(filter),
+            closed,
+        };
+        let patience = self.patience();
+        let parts = async {
+            let failed = |status: Status| rejected(&self.target, &status);
+            let mut parts = self
+                .client
+                .list_connections(request)
+                .await
+                .map_err(failed)?
+                .into_inner();
+            let mut fold = Fold::default();
+            while let Some(part) = parts.message().await.map_err(failed)? {
+                let part = v1::Snapshot {
+                    tick: part.tick,
+                    processes: part.processes,
+                    rows: Vec::new(),
+                    last: part.last,
+                    connections: part.connections,
+                };
+                if let Some(sample) = fold.snapshot(part) {
+                    return Ok(sample);
+                }
+            }
+            Err(Failure::lost(
+                &self.target,
+                "the list of connections is incomplete",
+            ))
+        };
+        tokio::time::timeout(patience, parts)
+            .await
+            .map_err(|_| Failure::silent(&self.target, patience))?
+    }
+
     /// Follows the selected processes, tick by tick.
-    pub fn watch(self, filter: v1::Filter, reconnect: Reconnect) -> Watch {
-        watch::start(self, filter, reconnect)
+    pub fn watch(self, follow: Follow) -> Watch {
+        watch::start(self, follow)
     }
 
     async fn subscribe(

@@ -29,11 +29,14 @@ use crate::output::numbers::Known;
 use crate::output::sink::Sink;
 use crate::output::Events;
 use crate::output::Pace;
+use crate::output::Printer;
 use crate::output::Wish;
 use crate::query::when;
 use crate::query::when::Edges;
 use crate::session::agent::Agent;
 use crate::session::merge::Merge;
+use crate::session::watch::Details;
+use crate::session::watch::Follow;
 use crate::session::watch::Reconnect;
 use crate::session::Session;
 use crate::tell::Tell;
@@ -59,6 +62,20 @@ pub async fn run(args: &WatchArgs, global: &GlobalArgs) -> Result<Outcome, Failu
         events,
     };
     let printer = wish.printer()?;
+    stream(args, global, selection, printer, Details::None).await
+}
+
+/// Streams samples into `printer`; of the options for forms and columns only the file counts.
+///
+/// # Errors
+/// As [`run`].
+pub async fn stream(
+    args: &WatchArgs,
+    global: &GlobalArgs,
+    selection: Selection,
+    printer: Box<dyn Printer>,
+    details: Details,
+) -> Result<Outcome, Failure> {
     let sort = sort(&args.shaping.sort)?;
     let tell = Tell::new(global);
     let mut signals = Signals::catch()?;
@@ -67,6 +84,7 @@ pub async fn run(args: &WatchArgs, global: &GlobalArgs) -> Result<Outcome, Failu
         session = Session::open(&target) => session?,
         outcome = signals.next() => return Ok(outcome),
     };
+    session.agent().require(&selection.needs)?;
     let ticks = ticks(args.interval, session.agent().tick)?;
     find_pids(&mut session, &selection.filter.pids, tell).await?;
     tell.limits(session.agent(), selection.scope);
@@ -107,7 +125,12 @@ pub async fn run(args: &WatchArgs, global: &GlobalArgs) -> Result<Outcome, Failu
     } else {
         Reconnect::Always
     };
-    stream.run(session, selection.filter, reconnect, past).await
+    let follow = Follow {
+        filter: selection.filter,
+        reconnect,
+        details,
+    };
+    stream.run(session, follow, past).await
 }
 
 /// How to look at samples of `agent`; idle rows are shown.

@@ -30,6 +30,7 @@ pub static WIDE: &[&str] = &[
     "container",
     "conns_tcp",
     "conns_udp",
+    "retransmits",
     "rx",
     "tx",
     "share",

@@ -2,8 +2,6 @@
 
 use std::time::Duration;
 
-use netmon_api::v1;
-
 use super::endings::Endings;
 use super::past::Past;
 use crate::failure::Failure;
@@ -18,6 +16,7 @@ use crate::row::Bytes;
 use crate::row::Sample;
 use crate::session::merge::Merge;
 use crate::session::watch::Event;
+use crate::session::watch::Follow;
 use crate::session::watch::Gap;
 use crate::session::watch::GapReason;
 use crate::session::watch::Reconnect;
@@ -74,8 +73,7 @@ impl Stream {
     pub async fn run(
         mut self,
         session: Session,
-        filter: v1::Filter,
-        reconnect: Reconnect,
+        follow: Follow,
         mut past: Option<Past>,
     ) -> Result<Outcome, Failure> {
         let mut text = String::new();
@@ -91,7 +89,8 @@ impl Stream {
         }
         let stop = match ready {
             Ok(()) => {
-                let watch = session.watch(filter, reconnect);
+                let reconnect = follow.reconnect;
+                let watch = session.watch(follow);
                 self.follow(watch, reconnect, past, &mut endings).await
             }
             Err(stop) => stop,

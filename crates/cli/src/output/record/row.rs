@@ -50,6 +50,9 @@ pub struct RowRecord {
     peak_time: Option<String>,
     conns_tcp: Option<u32>,
     conns_udp: Option<u32>,
+    tcp_retransmits: Option<u64>,
+    tcp_resets: Option<u64>,
+    tcp_connects_failed: Option<u64>,
     by_proto: ByProto,
     loopback_rx_bytes_total: Option<u64>,
     loopback_tx_bytes_total: Option<u64>,
@@ -100,10 +103,14 @@ pub fn row(line: &Line<'_>, command_lines: CommandLines) -> RowRecord {
         cmdline: command_line,
         uid: facts.uid,
         user: facts.user.as_deref().map(clean),
-        unit: None,
+        unit: facts.unit.as_deref().map(clean),
         cgroup: facts.cgroup.as_deref().map(clean),
-        container_id: None,
-        container_name: None,
+        container_id: facts.container.as_ref().map(|c| clean(&c.id)),
+        container_name: facts
+            .container
+            .as_ref()
+            .and_then(|c| c.name.as_deref())
+            .map(clean),
         runtime_s: seconds(cells::runtime(line).as_secs_f64()),
         rx_bytes: line.numbers.rx,
         tx_bytes: line.numbers.tx,
@@ -116,6 +123,9 @@ pub fn row(line: &Line<'_>, command_lines: CommandLines) -> RowRecord {
         peak_time: peaks.and_then(|peaks| peaks.time).map(iso),
         conns_tcp: line.row.tcp_connections.filter(|_| known.connections),
         conns_udp: line.row.udp_connections.filter(|_| known.connections),
+        tcp_retransmits: line.row.health.retransmits,
+        tcp_resets: line.row.health.resets,
+        tcp_connects_failed: line.row.health.connects_failed,
         by_proto: by_proto(line),
         loopback_rx_bytes_total: known.loopback_rx.then_some(loopback.total.rx),
         loopback_tx_bytes_total: known.loopback_tx.then_some(loopback.total.tx),
@@ -156,10 +166,14 @@ pub fn past_process(entry: &Entry<'_>, facts: &Facts, command_lines: CommandLine
         cmdline: command_line,
         uid: facts.uid,
         user: facts.user.as_deref().map(clean),
-        unit: None,
+        unit: facts.unit.as_deref().map(clean),
         cgroup: facts.cgroup.as_deref().map(clean),
-        container_id: None,
-        container_name: None,
+        container_id: facts.container.as_ref().map(|c| clean(&c.id)),
+        container_name: facts
+            .container
+            .as_ref()
+            .and_then(|c| c.name.as_deref())
+            .map(clean),
         runtime_s: seconds(cells::runtime_of(facts, entry.step.end).as_secs_f64()),
         rx_bytes: entry.numbers.rx,
         tx_bytes: entry.numbers.tx,
@@ -172,6 +186,9 @@ pub fn past_process(entry: &Entry<'_>, facts: &Facts, command_lines: CommandLine
         peak_time: peaks.and_then(|peaks| peaks.time).map(iso),
         conns_tcp: None,
         conns_udp: None,
+        tcp_retransmits: None,
+        tcp_resets: None,
+        tcp_connects_failed: None,
         by_proto: past_by_proto(entry),
         loopback_rx_bytes_total: loopback
             .filter(|_| entry.known.loopback_rx)
