@@ -1,5 +1,6 @@
 //! The command line as clap reads it. What the words mean is decided by the commands.
 
+pub mod connections;
 pub mod global;
 pub mod info;
 pub mod query;
@@ -12,6 +13,7 @@ pub mod watch;
 use clap::Parser;
 use clap::Subcommand;
 
+use self::connections::ConnectionsArgs;
 use self::global::GlobalArgs;
 use self::info::CompletionsArgs;
 use self::info::ManArgs;
@@ -64,6 +66,9 @@ pub enum Command {
     /// List the processes and their traffic once
     #[command(visible_alias = "ps")]
     Processes(Box<ProcessesArgs>),
+    /// List connections and their traffic, once or repeatedly
+    #[command(visible_aliases = ["conns", "ss"])]
+    Connections(Box<ConnectionsArgs>),
     /// Health of the agent: what it counts, what it cannot, what it costs
     Status(StatusArgs),
     /// Make traffic of known size and check what the agent counted

@@ -1,8 +1,15 @@
 //! From selection options to what the agent is asked for and what the client keeps of it.
 
+mod hosts;
+mod interfaces;
+mod ports;
+mod words;
+
+use netmon_api::filter::Filter;
 use netmon_api::v1;
 use nix::unistd::User;
 
+use self::words::Words;
 use crate::args::selection::LoopbackChoice;
 use crate::args::selection::Proto;
 use crate::args::selection::SelectionArgs;
@@ -23,6 +30,39 @@ pub struct Selection {
     pub scope: Scope,
     /// Running, ended, or both.
     pub states: States,
+    /// Everything that is said in the filter language, users by id; `None`: nothing is.
+    pub words: Option<Filter>,
+    /// What the options say about connections: the numbers are of those alone. `None`: nothing.
+    pub narrow: Option<Filter>,
+    /// What the agent has to be able to do for it.
+    pub needs: Vec<Need>,
+}
+
+/// Something that not every agent can do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Need {
+    /// What was asked for: an option or a command.
+    pub what: &'static str,
+    /// Name of the capability.
+    pub capability: &'static str,
+}
+
+impl Need {
+    /// `what` needs single connections.
+    pub fn connections(what: &'static str) -> Self {
+        Self {
+            what,
+            capability: "connection_details",
+        }
+    }
+
+    /// `what` needs the interface of connections.
+    pub fn interface(what: &'static str) -> Self {
+        Self {
+            what,
+            capability: "interface",
+        }
+    }
 }
 
 /// Running or ended processes.
@@ -49,23 +89,29 @@ impl States {
 }
 
 impl Selection {
-    /// Reads the options; looks up user names on this machine.
+    /// Reads the options; looks up names of users, hosts and interfaces on this machine, which may
+    /// ask the network.
     ///
     /// # Errors
-    /// A user that does not exist here.
+    /// A name that is not known here, or an expression that cannot be read.
     pub fn new(args: &SelectionArgs) -> Result<Self, Failure> {
         let uids = args
             .users
             .iter()
             .map(|user| uid(user))
             .collect::<Result<_, _>>()?;
+        let Words {
+            all,
+            connections,
+            needs,
+        } = Words::read(args)?;
         Ok(Self {
             filter: v1::Filter {
                 pids: args.pids.clone(),
                 names: args.names.clone(),
                 uids,
                 states: Vec::new(),
-                expression: String::new(),
+                expression: all.as_ref().map(ToString::to_string).unwrap_or_default(),
             },
             scope: scope(args),
             states: match args.state.unwrap_or_default() {
@@ -73,7 +119,21 @@ impl Selection {
                 StateChoice::Exited => States::Exited,
                 StateChoice::All => States::All,
             },
+            words: all,
+            narrow: connections,
+            needs,
         })
+    }
+
+    /// Takes `text`, well formed, as one more condition.
+    ///
+    /// # Errors
+    /// All conditions together are too much.
+    pub fn and(&mut self, text: &str) -> Result<(), Failure> {
+        let words = words::both(self.words.as_ref(), text)?;
+        self.filter.expression = words.to_string();
+        self.words = Some(words);
+        Ok(())
     }
 
     /// Whether some processes are left out by something else than their state.
@@ -81,6 +141,7 @@ impl Selection {
         !self.filter.pids.is_empty()
             || !self.filter.names.is_empty()
             || !self.filter.uids.is_empty()
+            || !self.filter.expression.is_empty()
     }
 
     /// The filter with the states in it, for a one-time list.
@@ -109,9 +170,12 @@ fn scope(args: &SelectionArgs) -> Scope {
             _ => None,
         },
         loopback: match args.loopback {
-            LoopbackChoice::Exclude => Loopback::Exclude,
-            LoopbackChoice::Include => Loopback::Include,
-            LoopbackChoice::Only => Loopback::Only,
+            Some(LoopbackChoice::Exclude) => Loopback::Exclude,
+            Some(LoopbackChoice::Include) => Loopback::Include,
+            Some(LoopbackChoice::Only) => Loopback::Only,
+            // Whoever names the loopback device wants its traffic.
+            None if args.interfaces.iter().any(|name| name == "lo") => Loopback::Include,
+            None => Loopback::Exclude,
         },
     }
 }

@@ -2,15 +2,19 @@
 #![deny(unsafe_code)]
 
 mod args;
+mod connections;
 mod failure;
 mod filter;
+mod group;
 mod log;
 mod manual;
+mod matching;
 mod outcome;
 mod output;
 mod processes;
 mod query;
 mod rate;
+mod resolve;
 mod row;
 mod selftest;
 mod session;
@@ -67,6 +71,7 @@ fn main() -> ExitCode {
         Command::Watch(args) => block_on(watch::run(&args, &global)),
         Command::Query(args) => block_on(query::run(*args, &global)),
         Command::Processes(args) => block_on(processes::run(*args, &global)),
+        Command::Connections(args) => block_on(connections::run(*args, &global)),
         Command::Status(args) => block_on(status::run(&args, &global)),
         Command::Selftest(args) => block_on(selftest::run(&args, &global)),
         Command::Completions(args) => block_on(manual::completions(&args)),

@@ -4,13 +4,18 @@
 //! not stored: [`rate`](crate::rate) divides a tick's bytes by its true length where they are
 //! shown.
 
+pub mod connection;
 pub mod decode;
 pub mod past;
 pub mod scope;
 
+use std::collections::HashMap;
+use std::net::IpAddr;
 use std::time::Duration;
 
 use jiff::Timestamp;
+
+use self::connection::Connection;
 
 /// One process for as long as the machine is up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -119,6 +124,9 @@ impl State {
     }
 }
 
+/// Names of addresses, as a resolver has them. Not sanitised.
+pub type Names = HashMap<IpAddr, String>;
+
 /// How a process ended. Both `None`: not known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Exit {
@@ -157,8 +165,21 @@ pub struct Facts {
     pub args: Vec<String>,
     /// Path in the cgroup v2 tree; `None`: unknown.
     pub cgroup: Option<String>,
+    /// systemd unit; `None`: it is in none, or unknown.
+    pub unit: Option<String>,
+    /// `None`: it is in none that a runtime is known for.
+    pub container: Option<Container>,
     /// Set once it has ended.
     pub exit: Option<Exit>,
+}
+
+/// What a container is called. Not sanitised.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Container {
+    /// As long as the cgroup path has it.
+    pub id: String,
+    /// As its runtime calls it; `None`: not known (yet).
+    pub name: Option<String>,
 }
 
 /// Highest single ticks.
@@ -189,6 +210,20 @@ pub struct ProcessRow {
     pub peaks: Peaks,
     /// With loopback.
     pub peaks_with_loopback: Peaks,
+    /// How its TCP connections fared.
+    pub health: TcpHealth,
+}
+
+/// How the TCP connections of a process fared, open and closed, cumulative. `None`: cannot be told
+/// here.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct TcpHealth {
+    /// Segments sent again.
+    pub retransmits: Option<u64>,
+    /// Connections that were reset.
+    pub resets: Option<u64>,
+    /// Connections that could not be made.
+    pub connects_failed: Option<u64>,
 }
 
 /// What is known about the whole machine in a tick.
@@ -233,4 +268,7 @@ pub struct Sample {
     pub lower_bound: bool,
     /// The selected processes, unordered, live and exited.
     pub rows: Vec<ProcessRow>,
+    /// Their connections where they were asked for, unordered: the open ones, and those that ended
+    /// within the tick.
+    pub connections: Vec<Connection>,
 }

@@ -15,6 +15,7 @@ use std::time::Instant;
 use netmon_api::endpoint;
 use netmon_api::endpoint::Client;
 use netmon_api::v1;
+use netmon_api::v1::watch_traffic_response::Event;
 use netmon_api::version;
 use tonic::Code;
 use tonic::Status;
@@ -23,7 +24,7 @@ use tonic::Streaming;
 use self::agent::Agent;
 use self::backoff::Backoff;
 use self::fold::Fold;
-use self::watch::Reconnect;
+use self::watch::Follow;
 use self::watch::Watch;
 use crate::failure::Failure;
 use crate::row::Sample;
@@ -169,9 +170,86 @@ impl Session {
             .map_err(|_| Failure::silent(&self.target, patience))?
     }
 
+    /// Every selected process and its connections, as of one and the same tick.
+    ///
+    /// # Errors
+    /// The agent is gone, does not answer in time, or refuses.
+    pub async fn snapshot(&mut self, filter: v1::Filter) -> Result<Sample, Failure> {
+        let request = v1::WatchTrafficRequest {
+            filter: Some(filter),
+            connections: true,
+            ..v1::WatchTrafficRequest::default()
+        };
+        let patience = self.patience();
+        let mut events = self.subscribe(request).await?;
+        let target = &self.target;
+        let parts = async {
+            let mut fold = Fold::default();
+            let failed = |status: Status| rejected(target, &status);
+            while let Some(message) = events.message().await.map_err(failed)? {
+                let Some(Event::Snapshot(part)) = message.event else {
+                    continue;
+                };
+                if let Some(sample) = fold.snapshot(part) {
+                    return Ok(watch::current(sample));
+                }
+            }
+            Err(Failure::lost(target, "the snapshot is incomplete"))
+        };
+        tokio::time::timeout(patience, parts)
+            .await
+            .map_err(|_| Failure::silent(target, patience))?
+    }
+
+    /// The selected connections as of the last tick, with their processes; `closed`: also those
+    /// that have ended. The processes have no numbers.
+    ///
+    /// # Errors
+    /// The agent is gone, does not answer in time, or refuses.
+    pub async fn connections(
+        &mut self,
+        filter: v1::Filter,
+        closed: bool,
+    ) -> Result<Sample, Failure> {
+        let request = v1::ListConnectionsRequest {
+            filter: Some(filter),
+            closed,
+        };
+        let patience = self.patience();
+        let parts = async {
+            let failed = |status: Status| rejected(&self.target, &status);
+            let mut parts = self
+                .client
+                .list_connections(request)
+                .await
+                .map_err(failed)?
+                .into_inner();
+            let mut fold = Fold::default();
+            while let Some(part) = parts.message().await.map_err(failed)? {
+                let part = v1::Snapshot {
+                    tick: part.tick,
+                    processes: part.processes,
+                    rows: Vec::new(),
+                    last: part.last,
+                    connections: part.connections,
+                };
+                if let Some(sample) = fold.snapshot(part) {
+                    return Ok(sample);
+                }
+            }
+            Err(Failure::lost(
+                &self.target,
+                "the list of connections is incomplete",
+            ))
+        };
+        tokio::time::timeout(patience, parts)
+            .await
+            .map_err(|_| Failure::silent(&self.target, patience))?
+    }
+
     /// Follows the selected processes, tick by tick.
-    pub fn watch(self, filter: v1::Filter, reconnect: Reconnect) -> Watch {
-        watch::start(self, filter, reconnect)
+    pub fn watch(self, follow: Follow) -> Watch {
+        watch::start(self, follow)
     }
 
     async fn subscribe(

@@ -36,7 +36,6 @@ use crate::failure;
 use crate::failure::Failure;
 use crate::outcome::Outcome;
 use crate::outcome::Signals;
-use crate::session::watch::Reconnect;
 use crate::session::Session;
 
 /// Shows the screen until the user leaves it. Connects before it takes the terminal, so that a
@@ -51,6 +50,7 @@ pub async fn run(args: &TopArgs, global: &GlobalArgs) -> Result<Outcome, Failure
     let target = global.target();
     let mut signals = Signals::catch()?;
     let session = Session::open(&target).await?;
+    session.agent().require(wishes.needs())?;
     let started = Instant::now();
     let clock = move || Clock {
         wall: Timestamp::now(),
@@ -65,7 +65,7 @@ pub async fn run(args: &TopArgs, global: &GlobalArgs) -> Result<Outcome, Failure
     }
     let mut model = Model::new(opening);
     model.apply(Action::Resize(display.size().map_err(broken)?));
-    let watch = session.watch(wishes.filter(), Reconnect::Always);
+    let watch = session.watch(wishes.follow());
     let mut outside = Outside {
         source: Feed::new(watch, target),
         keys: EventStream::new(),

@@ -48,7 +48,7 @@ fn completions_and_manual_pages_need_no_agent() {
 #[test]
 fn every_command_about_traffic_has_three_examples() {
     let nowhere = Path::new("/nonexistent/agent.sock");
-    for command in ["top", "watch", "query", "processes"] {
+    for command in ["top", "watch", "query", "processes", "connections"] {
         let help = run(nowhere, &[command, "-h"]).stdout;
         let examples = help.split("Examples:").nth(1).unwrap_or_default();
         let lines = examples.lines();

@@ -110,6 +110,41 @@ fn every_line_of_a_stream_fits() {
 }
 
 #[test]
+fn connections_fit() {
+    let agent = FakeAgent::usual();
+    let kinds = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
+    for more in [&["--loopback", "include"][..], &["--closed", "--resolve"]] {
+        let mut args = vec!["conns", "-j"];
+        args.extend(more);
+        let text = run(&agent.socket(), &args).stdout;
+        assert_eq!(assert_fits(&text), kinds(&["connections"]));
+    }
+    let args = ["conns", "-f", "jsonl", "--flatten"];
+    let text = run(&agent.socket(), &args).stdout;
+    assert_eq!(assert_fits(&text), kinds(&["connection"]));
+    let args = ["conns", "-j", "--interval", "1s", "-n", "1"];
+    let text = run(&agent.socket(), &args).stdout;
+    assert_eq!(assert_fits(&text), kinds(&["bye", "connections", "hello"]));
+}
+
+#[test]
+fn details_and_groups_fit() {
+    let mut first = sample::snapshot();
+    first.connections = support::connection::connections();
+    let agent = FakeAgent::start(Script {
+        watches: vec![vec![Step::event(Event::Snapshot(first)), Step::Idle]],
+        ..Script::default()
+    });
+    let fits = |args: &[&str]| assert_fits(&run(&agent.socket(), args).stdout);
+    assert!(fits(&["ps", "-j", "-d"]).contains("sample"));
+    assert!(fits(&["watch", "-j", "-d", "-n", "1", "--flatten"]).contains("row"));
+    for by in ["user", "proto", "family", "remote", "interface"] {
+        assert!(fits(&["ps", "-j", "-a", "-g", by]).contains("sample"));
+        assert!(fits(&["watch", "-j", "-n", "1", "--flatten", "-g", by]).contains("group"));
+    }
+}
+
+#[test]
 fn unknown_numbers_fit() {
     for missing in reply::CAPABILITIES {
         let agent = FakeAgent::start(Script {

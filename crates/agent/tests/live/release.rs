@@ -67,5 +67,6 @@ for _ in range(1000):
     let busy = resident(stage.agent_pid());
     println!("ready after {started:?}; RSS quiet {quiet} kB, after 1,000 processes {busy} kB");
     assert_eq!(exact, 1000);
-    assert!(busy <= 10 * 1024, "RSS {busy} kB is over 10 MB");
+    // The newest minutes of history are in memory too.
+    assert!(busy <= 15 * 1024, "RSS {busy} kB is over 15 MB");
 }

@@ -5,7 +5,6 @@ use std::collections::HashSet;
 use std::path::Path;
 
 use super::delete;
-use crate::memory::give_back;
 use crate::abi::decode;
 use crate::abi::encode;
 use crate::abi::flow;
@@ -21,6 +20,7 @@ use crate::connection::ClosedConnection;
 use crate::connection::ConnectionReading;
 use crate::error::Result;
 use crate::lister::Lister;
+use crate::memory::give_back;
 use crate::pins::Maps;
 use crate::ring::Ring;
 use crate::sockets::first_of;

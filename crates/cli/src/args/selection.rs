@@ -22,6 +22,38 @@ pub struct SelectionArgs {
     /// Owners, by name or id
     #[arg(short, long = "user", value_name = "USER", value_delimiter = ',')]
     pub users: Vec<String>,
+    /// systemd units, or part of their names
+    #[arg(id = "unit", long = "unit", value_name = "UNIT", value_delimiter = ',')]
+    pub units: Vec<String>,
+    /// Control groups: a path with all below it, or part of one
+    #[arg(long = "cgroup", value_name = "PATH", value_delimiter = ',')]
+    pub cgroups: Vec<String>,
+    /// Containers: part of the name, or the beginning of the id
+    #[arg(long = "container", value_name = "NAME", value_delimiter = ',')]
+    pub containers: Vec<String>,
+    /// Traffic of sockets that use this interface
+    #[arg(short, long = "interface", value_name = "IFACE", value_delimiter = ',')]
+    pub interfaces: Vec<String>,
+    /// Traffic with these hosts: address, network (10.0.0.0/8) or name
+    #[arg(long = "host", value_name = "HOST", value_delimiter = ',')]
+    pub hosts: Vec<String>,
+    /// Traffic of sockets with this port at either end, N or N-M
+    #[arg(long = "port", value_name = "PORT", value_delimiter = ',')]
+    pub ports: Vec<String>,
+    /// The same at the local end
+    #[arg(long = "lport", value_name = "PORT", value_delimiter = ',')]
+    pub local_ports: Vec<String>,
+    /// The same at the remote end
+    #[arg(long = "rport", value_name = "PORT", value_delimiter = ',')]
+    pub remote_ports: Vec<String>,
+    /// In words, for example '!port:22 rx>100K' (see docs/filter.md)
+    #[arg(
+        id = "expression",
+        long = "filter",
+        value_name = "EXPR",
+        allow_hyphen_values = true
+    )]
+    pub filter: Option<String>,
     /// Only this transport
     #[arg(long, value_name = "PROTO")]
     pub proto: Option<Proto>,
@@ -31,9 +63,9 @@ pub struct SelectionArgs {
     /// Only IPv6
     #[arg(short = '6', long)]
     pub ipv6: bool,
-    /// Traffic that stays on this machine
-    #[arg(long, value_name = "HOW", default_value = "exclude")]
-    pub loopback: LoopbackChoice,
+    /// Traffic that stays on this machine [default: exclude; with -i lo: include]
+    #[arg(long, value_name = "HOW")]
+    pub loopback: Option<LoopbackChoice>,
     /// Running or ended processes [default: live; of query: all]
     #[arg(long, value_name = "STATE")]
     pub state: Option<StateChoice>,
@@ -49,10 +81,9 @@ pub enum Proto {
 }
 
 /// What to do with traffic that stays on the machine.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum LoopbackChoice {
     /// Leave it out
-    #[default]
     Exclude,
     /// Count it with the rest
     Include,

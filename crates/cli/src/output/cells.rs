@@ -52,6 +52,27 @@ pub fn command_line(args: &[String]) -> Value {
     Value::Text(quoted.join(" "))
 }
 
+/// systemd unit of a process that is in one.
+pub fn unit(facts: &Facts) -> Value {
+    in_cgroup(facts, facts.unit.as_deref())
+}
+
+/// Name of the container, else its id.
+pub fn container(facts: &Facts) -> Value {
+    let container = facts.container.as_ref();
+    let name = container.map(|c| c.name.as_deref().unwrap_or(&c.id));
+    in_cgroup(facts, name)
+}
+
+// Where the cgroup is known, what it does not name is not there.
+fn in_cgroup(facts: &Facts, name: Option<&str>) -> Value {
+    match (name, &facts.cgroup) {
+        (Some(name), _) => Value::Text(name.to_owned()),
+        (None, Some(_)) => Value::Absent,
+        (None, None) => Value::Unknown,
+    }
+}
+
 /// Share of everything that moved in the tick; unknown without a rate.
 pub fn share(line: &Line<'_>) -> Value {
     match (line.numbers.rate(), line.whole) {

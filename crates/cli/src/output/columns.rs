@@ -81,9 +81,9 @@ pub static COLUMNS: &[Column] = &[
     text("name", "COMMAND", "name", 12, |l| {
         Value::Text(l.row.facts.name.clone())
     }),
-    text("unit", "UNIT", "unit", 12, |_| Value::Unknown),
-    text("container", "CONTAINER", "container", 12, |_| {
-        Value::Unknown
+    text("unit", "UNIT", "unit", 12, |l| cells::unit(&l.row.facts)),
+    text("container", "CONTAINER", "container", 12, |l| {
+        cells::container(&l.row.facts)
     }),
     number("conns", "CONN", "conns", 5, |l| {
         Value::count(l.row.connections(l.scope).filter(|_| l.known.connections))
@@ -159,6 +159,21 @@ pub static COLUMNS: &[Column] = &[
     number("avg", "AVG/s", "avg_bytes_per_s", 8, |l| {
         let rate = |total| crate::rate::per_second(total, Some(cells::runtime(l)));
         Value::rate(l.numbers.total().and_then(rate), false)
+    }),
+    number("retransmits", "RETRANS", "tcp_retransmits", 7, |l| {
+        l.row
+            .health
+            .retransmits
+            .map_or(Value::Unknown, Value::Count)
+    }),
+    number("resets", "RESETS", "tcp_resets", 6, |l| {
+        l.row.health.resets.map_or(Value::Unknown, Value::Count)
+    }),
+    number("failed", "FAILED", "tcp_connects_failed", 6, |l| {
+        l.row
+            .health
+            .connects_failed
+            .map_or(Value::Unknown, Value::Count)
     }),
     text("exe", "EXE", "exe", 20, |l| {
         Value::text(l.row.facts.exe.as_deref())

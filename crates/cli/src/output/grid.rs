@@ -34,6 +34,14 @@ pub fn widths<K: Kind>(
         let spare = limit.saturating_sub(others + columns.len() - 1);
         widths[name] = widths[name].min(spare.max(columns[name].width));
     }
+    // Then long addresses, the own one first.
+    for id in ["local", "remote"] {
+        if let Some(index) = columns.iter().position(|column| column.id == id) {
+            let others: usize = widths.iter().sum::<usize>() - widths[index];
+            let spare = limit.saturating_sub(others + columns.len() - 1);
+            widths[index] = widths[index].min(spare.max(columns[index].width));
+        }
+    }
     widths
 }
 

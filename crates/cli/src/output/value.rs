@@ -45,6 +45,10 @@ pub enum Value {
     Time(Timestamp, Timestamp),
     /// Yes or no.
     Flag(bool),
+    /// A fixed word: for people, and for programs.
+    Word(&'static str, &'static str),
+    /// A short length of time, for programs in microseconds.
+    Latency(Duration),
 }
 
 /// How values are written for people.
@@ -140,6 +144,8 @@ impl Value {
             Self::Span(length) => span::format(*length),
             Self::Time(time, now) => style.time.clock(*time, *now),
             Self::Flag(flag) => flag.to_string(),
+            Self::Word(short, _) => (*short).to_owned(),
+            Self::Latency(length) => latency(*length),
         }
     }
 
@@ -156,6 +162,8 @@ impl Value {
             Self::Span(length) => format!("{:.3}", length.as_secs_f64()),
             Self::Time(moment, _) => time.date_time(*moment),
             Self::Flag(flag) => flag.to_string(),
+            Self::Word(_, long) => (*long).to_owned(),
+            Self::Latency(length) => length.as_micros().to_string(),
         }
     }
 
@@ -164,7 +172,8 @@ impl Value {
         match (self, other) {
             (Self::Text(a), Self::Text(b)) => a.cmp(b),
             (Self::Time(a, _), Self::Time(b, _)) => a.cmp(b),
-            (Self::Span(a), Self::Span(b)) => a.cmp(b),
+            (Self::Span(a), Self::Span(b)) | (Self::Latency(a), Self::Latency(b)) => a.cmp(b),
+            (Self::Word(_, a), Self::Word(_, b)) => a.cmp(b),
             (Self::Flag(a), Self::Flag(b)) => a.cmp(b),
             (Self::Share { part: a, .. }, Self::Share { part: b, .. })
             | (
@@ -173,6 +182,18 @@ impl Value {
             ) => a.cmp(b),
             _ => Ordering::Equal,
         }
+    }
+}
+
+// Three digits: "0.123ms", "12.3ms", "1.50s".
+fn latency(length: Duration) -> String {
+    let ms = length.as_secs_f64() * 1000.0;
+    match ms {
+        _ if ms < 1.0 => format!("{ms:.3}ms"),
+        _ if ms < 10.0 => format!("{ms:.2}ms"),
+        _ if ms < 100.0 => format!("{ms:.1}ms"),
+        _ if ms < 1000.0 => format!("{ms:.0}ms"),
+        _ => format!("{:.2}s", ms / 1000.0),
     }
 }
 

@@ -1,14 +1,20 @@
 //! From messages of the agent to the client's own types.
 
 use std::collections::HashMap;
+use std::net::IpAddr;
 use std::time::Duration;
 
 use jiff::Timestamp;
+use netmon_api::filter::SocketState;
 use netmon_api::v1;
 use nix::unistd::Uid;
 use nix::unistd::User;
 
+use super::connection::Connection;
+use super::connection::Endpoint;
+use super::connection::Health;
 use super::Bytes;
+use super::Container;
 use super::Counter;
 use super::Exit;
 use super::Facts;
@@ -16,6 +22,7 @@ use super::Flows;
 use super::Peaks;
 use super::ProcessId;
 use super::State;
+use super::TcpHealth;
 
 /// Names of user ids, each looked up once. A lookup may ask the network (LDAP).
 #[derive(Debug, Default)]
@@ -83,6 +90,11 @@ pub fn facts(process: v1::Process, users: &mut Users) -> Option<Facts> {
         exe: process.exe,
         args: process.args,
         cgroup: process.cgroup,
+        unit: process.unit.filter(|unit| !unit.is_empty()),
+        container: process.container.map(|container| Container {
+            id: container.id,
+            name: container.name.filter(|name| !name.is_empty()),
+        }),
         exit: process.exit.map(|exit| Exit {
             time: timestamp(exit.time.as_ref()).unwrap_or_default(),
             code: exit.code,
@@ -108,17 +120,117 @@ pub fn apply_flows(into: &mut Flows, flows: &[v1::Flow]) {
     }
 }
 
+/// A connection; `None`: the message names no process, or a kind that this client does not know.
+pub fn connection(connection: v1::Connection) -> Option<Connection> {
+    let process = id(connection.process.as_ref())?;
+    let transport = transport(connection.transport())?;
+    let family = family(connection.family())?;
+    let state = state(connection.state());
+    let remote_port = connection.remote_port.unwrap_or_default();
+    let remote = connection
+        .remote_address
+        .as_deref()
+        .and_then(|address| endpoint(address, remote_port));
+    Some(Connection {
+        id: connection.id,
+        process,
+        transport,
+        family,
+        loopback: connection.loopback,
+        state,
+        local: endpoint(&connection.local_address, connection.local_port),
+        remote,
+        interface: connection.interface.filter(|name| !name.is_empty()),
+        opened: timestamp(connection.open_time.as_ref()),
+        closed: timestamp(connection.close_time.as_ref()),
+        counter: Counter {
+            tick: Bytes {
+                rx: connection.rx_bytes,
+                tx: connection.tx_bytes,
+            },
+            total: Bytes {
+                rx: connection.rx_bytes_total,
+                tx: connection.tx_bytes_total,
+            },
+        },
+        health: connection.tcp.map(health),
+        folded: connection.folded,
+    })
+}
+
+/// How the TCP connections of a process fared.
+pub fn tcp_health(row: &v1::Row) -> TcpHealth {
+    TcpHealth {
+        retransmits: row.tcp_retransmits,
+        resets: row.tcp_resets,
+        connects_failed: row.tcp_connects_failed,
+    }
+}
+
+fn health(health: v1::TcpHealth) -> Health {
+    let us = |time: Option<u64>| time.map(Duration::from_micros);
+    Health {
+        rtt: us(health.rtt_us.map(u64::from)),
+        rtt_variation: us(health.rtt_variation_us.map(u64::from)),
+        retransmits: health.retransmits,
+        failed: health.failed,
+        reset: health.reset,
+        busy: us(health.busy_us),
+        limited_by_window: us(health.limited_by_window_us),
+        limited_by_buffer: us(health.limited_by_buffer_us),
+    }
+}
+
+// `None`: not 4 or 16 bytes.
+fn endpoint(address: &[u8], port: u32) -> Option<Endpoint> {
+    let address = match address.len() {
+        4 => IpAddr::from(<[u8; 4]>::try_from(address).ok()?),
+        16 => IpAddr::from(<[u8; 16]>::try_from(address).ok()?),
+        _ => return None,
+    };
+    Some(Endpoint {
+        address: address.to_canonical(),
+        port: u16::try_from(port).unwrap_or_default(),
+    })
+}
+
+fn state(state: v1::ConnectionState) -> Option<SocketState> {
+    use v1::ConnectionState as Wire;
+    Some(match state {
+        Wire::Unspecified | Wire::Unconnected => return None,
+        Wire::Established => SocketState::Established,
+        Wire::SynSent => SocketState::SynSent,
+        Wire::SynRecv => SocketState::SynReceived,
+        Wire::FinWait1 => SocketState::FinWait1,
+        Wire::FinWait2 => SocketState::FinWait2,
+        Wire::TimeWait => SocketState::TimeWait,
+        Wire::Closed => SocketState::Close,
+        Wire::CloseWait => SocketState::CloseWait,
+        Wire::LastAck => SocketState::LastAck,
+        Wire::Listen => SocketState::Listen,
+        Wire::Closing => SocketState::Closing,
+    })
+}
+
+fn transport(transport: v1::Transport) -> Option<super::Transport> {
+    match transport {
+        v1::Transport::Tcp => Some(super::Transport::Tcp),
+        v1::Transport::Udp => Some(super::Transport::Udp),
+        v1::Transport::Unspecified => None,
+    }
+}
+
+fn family(family: v1::Family) -> Option<super::Family> {
+    match family {
+        v1::Family::Ipv4 => Some(super::Family::V4),
+        v1::Family::Ipv6 => Some(super::Family::V6),
+        v1::Family::Unspecified => None,
+    }
+}
+
 fn cell<'a>(flows: &'a mut Flows, flow: &v1::Flow) -> Option<&'a mut Counter> {
-    let transport = match flow.transport() {
-        v1::Transport::Tcp => super::Transport::Tcp,
-        v1::Transport::Udp => super::Transport::Udp,
-        v1::Transport::Unspecified => return None,
-    };
-    let family = match flow.family() {
-        v1::Family::Ipv4 => super::Family::V4,
-        v1::Family::Ipv6 => super::Family::V6,
-        v1::Family::Unspecified => return None,
-    };
+    let transport = transport(flow.transport())?;
+    let family = family(flow.family())?;
     let side = if flow.loopback {
         &mut flows.loopback
     } else {

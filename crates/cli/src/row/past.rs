@@ -14,6 +14,7 @@ use super::Peaks;
 use super::ProcessRow;
 use super::Sample;
 use super::State;
+use super::TcpHealth;
 
 /// What an answer really covers.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -141,6 +142,7 @@ impl Step {
             udp_connections: None,
             lower_bound: self.lower_bound,
             rows,
+            connections: Vec::new(),
         }
     }
 }
@@ -171,5 +173,6 @@ fn process_row(row: PastRow) -> Option<ProcessRow> {
         udp_connections: None,
         peaks: Peaks::default(),
         peaks_with_loopback: Peaks::default(),
+        health: TcpHealth::default(),
     })
 }

@@ -7,7 +7,10 @@ use netmon_api::v1;
 
 use super::capabilities::Capabilities;
 use super::capabilities::Capability;
+use crate::failure::Failure;
+use crate::filter::Need;
 use crate::row::decode::timestamp;
+use crate::text::sanitize;
 
 /// The agent as of [`Agent::now`].
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -132,6 +135,29 @@ pub struct Load {
 }
 
 impl Agent {
+    /// Checks that it can do everything in `needs`.
+    ///
+    /// # Errors
+    /// It cannot, with its reason.
+    pub fn require(&self, needs: &[Need]) -> Result<(), Failure> {
+        let lacking = |need: &&Need| !self.capabilities.has(need.capability);
+        let Some(need) = needs.iter().find(lacking) else {
+            return Ok(());
+        };
+        let told = self
+            .capabilities
+            .missing()
+            .find(|capability| capability.name == need.capability);
+        let reason = match told {
+            Some(capability) => capability.reason.as_deref().unwrap_or("no reason given"),
+            None => "this agent is older than this netmon and does not know it",
+        };
+        Err(Failure::Impossible {
+            what: need.what.to_owned(),
+            reason: sanitize(reason).into_owned(),
+        })
+    }
+
     /// How long it has been running; `None`: not said.
     pub fn uptime(&self) -> Option<Duration> {
         Duration::try_from(self.now?.duration_since(self.started?)).ok()

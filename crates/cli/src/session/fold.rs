@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use jiff::Timestamp;
 use netmon_api::v1;
 
+use crate::row::connection::Connection;
 use crate::row::decode;
 use crate::row::decode::Users;
 use crate::row::Bytes;
@@ -15,6 +16,7 @@ use crate::row::Peaks;
 use crate::row::ProcessId;
 use crate::row::ProcessRow;
 use crate::row::Sample;
+use crate::row::TcpHealth;
 
 /// What is known of every process so far.
 #[derive(Debug, Default)]
@@ -24,6 +26,7 @@ pub struct Fold {
     rows: HashMap<ProcessId, ProcessRow>,
     // Rows whose bytes within the tick are not zero.
     moved: Vec<ProcessId>,
+    connections: HashMap<(u64, ProcessId), Connection>,
     part: Part,
 }
 
@@ -46,10 +49,12 @@ impl Fold {
         if self.part == Part::First {
             self.rows.clear();
             self.moved.clear();
+            self.connections.clear();
             self.flows = Flows::default();
             self.part = Part::Following;
         }
         self.learn(snapshot.processes);
+        self.connect(snapshot.connections);
         for row in snapshot.rows {
             let peaks = row.peaks.as_ref().map(decode::peaks).unwrap_or_default();
             let with_loopback = row
@@ -72,7 +77,14 @@ impl Fold {
                 row.flows.rest();
             }
         }
+        // What ended in the tick before had its last bytes there.
+        self.connections
+            .retain(|_, connection| connection.closed.is_none());
+        for connection in self.connections.values_mut() {
+            connection.counter.tick = Bytes::default();
+        }
         self.learn(update.processes);
+        self.connect(update.connections);
         for row in update.rows {
             let peaks = row.peaks.as_ref().map(decode::peaks);
             let with_loopback = row.peaks_with_loopback.as_ref().map(decode::peaks);
@@ -84,6 +96,7 @@ impl Fold {
             .filter_map(|id| decode::id(Some(id)))
         {
             self.rows.remove(&id);
+            self.connections.retain(|(_, process), _| *process != id);
         }
         self.sample(update.tick.unwrap_or_default())
     }
@@ -102,6 +115,12 @@ impl Fold {
         }
     }
 
+    fn connect(&mut self, connections: Vec<v1::Connection>) {
+        let known = connections.into_iter().filter_map(decode::connection);
+        self.connections
+            .extend(known.map(|connection| (connection.key(), connection)));
+    }
+
     fn count(&mut self, row: &v1::Row, peaks: Option<Peaks>, with_loopback: Option<Peaks>) {
         let known = decode::id(row.id.as_ref()).and_then(|id| self.rows.get_mut(&id));
         let Some(known) = known else {
@@ -111,6 +130,7 @@ impl Fold {
         decode::apply_flows(&mut known.flows, &row.flows);
         known.tcp_connections = row.tcp_connections;
         known.udp_connections = row.udp_connections;
+        known.health = decode::tcp_health(row);
         if let Some(peaks) = peaks {
             known.peaks = peaks;
             // Absent means unchanged, but a peak with loopback is never below one without.
@@ -147,6 +167,7 @@ impl Fold {
             udp_connections: tick.udp_connections,
             lower_bound: tick.lower_bound,
             rows: self.rows.values().cloned().collect(),
+            connections: self.connections.values().cloned().collect(),
         }
     }
 }
@@ -168,6 +189,7 @@ fn silent(facts: crate::row::Facts) -> ProcessRow {
         udp_connections: None,
         peaks: Peaks::default(),
         peaks_with_loopback: Peaks::default(),
+        health: TcpHealth::default(),
     }
 }
 

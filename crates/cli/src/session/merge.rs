@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
+use crate::row::connection::Connection;
 use crate::row::Bytes;
 use crate::row::Extent;
 use crate::row::Flows;
@@ -26,6 +27,7 @@ struct Pending {
     lower_bound: bool,
     extent: Extent,
     rows: HashMap<ProcessId, ProcessRow>,
+    connections: HashMap<(u64, ProcessId), Connection>,
     last: Sample,
 }
 
@@ -71,6 +73,10 @@ impl Pending {
             lower_bound: sample.lower_bound,
             extent: sample.extent,
             rows: index(std::mem::take(&mut sample.rows)),
+            connections: std::mem::take(&mut sample.connections)
+                .into_iter()
+                .map(|connection| (connection.key(), connection))
+                .collect(),
             last: sample,
         }
     }
@@ -91,6 +97,14 @@ impl Pending {
             }
             self.rows.insert(row.facts.id, row);
         }
+        for mut connection in std::mem::take(&mut sample.connections) {
+            let key = connection.key();
+            if let Some(earlier) = self.connections.get(&key) {
+                let tick = &mut connection.counter.tick;
+                *tick = tick.plus(earlier.counter.tick);
+            }
+            self.connections.insert(key, connection);
+        }
         self.last = sample;
         self
     }
@@ -103,6 +117,7 @@ impl Pending {
         self.last.lower_bound = self.lower_bound;
         self.last.extent = self.extent;
         self.last.rows = self.rows.into_values().collect();
+        self.last.connections = self.connections.into_values().collect();
         self.last
     }
 }

@@ -9,6 +9,7 @@ use crate::row::Extent;
 use crate::row::Facts;
 use crate::row::Peaks;
 use crate::row::State;
+use crate::row::TcpHealth;
 
 fn row(pid: u32, rx: u64) -> ProcessRow {
     let mut flows = Flows::default();
@@ -27,6 +28,8 @@ fn row(pid: u32, rx: u64) -> ProcessRow {
             exe: None,
             args: Vec::new(),
             cgroup: None,
+            unit: None,
+            container: None,
             exit: None,
         },
         flows,
@@ -34,6 +37,7 @@ fn row(pid: u32, rx: u64) -> ProcessRow {
         udp_connections: None,
         peaks: Peaks::default(),
         peaks_with_loopback: Peaks::default(),
+        health: TcpHealth::default(),
     }
 }
 
@@ -54,6 +58,7 @@ fn sample(seq: u64, ms: Option<u64>, rows: &[(u32, u64)]) -> Sample {
         udp_connections: None,
         lower_bound: false,
         rows: rows.iter().map(|(pid, rx)| row(*pid, *rx)).collect(),
+        connections: Vec::new(),
     }
 }
 

@@ -82,6 +82,26 @@ pub enum Reconnect {
     Never,
 }
 
+/// What is followed.
+#[derive(Debug)]
+pub struct Follow {
+    /// Which processes.
+    pub filter: v1::Filter,
+    /// What becomes of a lost connection to the agent.
+    pub reconnect: Reconnect,
+    /// What besides processes.
+    pub details: Details,
+}
+
+/// What samples have besides processes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Details {
+    /// Nothing.
+    None,
+    /// Their connections.
+    Connections,
+}
+
 /// A running subscription. Dropping it ends it.
 #[derive(Debug)]
 pub struct Watch {
@@ -111,14 +131,13 @@ impl Drop for Watch {
 
 /// Subscribes in the background. A client that does not take its events stops reading from the
 /// agent, which then merges ticks for it.
-pub(super) fn start(session: Session, filter: v1::Filter, reconnect: Reconnect) -> Watch {
+pub(super) fn start(session: Session, follow: Follow) -> Watch {
     // One event in flight: the queue that may grow is the agent's, which merges.
     let (sender, events) = mpsc::channel(1);
     let retry = Arc::new(Notify::new());
     let follower = Follower {
         target: session.target().clone(),
-        filter,
-        reconnect,
+        follow,
         retry: Arc::clone(&retry),
         sender,
         fold: Fold::default(),
@@ -133,8 +152,7 @@ pub(super) fn start(session: Session, filter: v1::Filter, reconnect: Reconnect) 
 
 struct Follower {
     target: Target,
-    filter: v1::Filter,
-    reconnect: Reconnect,
+    follow: Follow,
     retry: Arc<Notify>,
     sender: mpsc::Sender<Event>,
     fold: Fold,
@@ -173,10 +191,10 @@ impl Follower {
         self.fold.restart();
         let instance = session.agent().instance.clone();
         let request = v1::WatchTrafficRequest {
-            filter: Some(self.filter.clone()),
+            filter: Some(self.follow.filter.clone()),
             since_seq: self.last.as_ref().map(|seen| seen.seq),
             since_instance_id: self.last.as_ref().map(|seen| seen.instance.clone()),
-            connections: false,
+            connections: self.follow.details == Details::Connections,
         };
         let mut stream = match session.subscribe(request).await {
             Ok(stream) => stream,
@@ -190,7 +208,7 @@ impl Follower {
                 Err(Ended::Closed(status)) => return Ok(session.lost(status.as_ref())),
             };
             let sample = match event {
-                Wire::Snapshot(part) => self.fold.snapshot(part),
+                Wire::Snapshot(part) => self.fold.snapshot(part).map(current),
                 Wire::Update(update) => Some(self.fold.update(update)),
                 Wire::Gap(gap) => {
                     self.send(Event::Gap(decode_gap(&gap))).await?;
@@ -226,8 +244,8 @@ impl Follower {
         loop {
             // Nothing but an update helps against an agent that speaks another API.
             let hopeless = matches!(why, Failure::Version { .. });
-            let wait =
-                (self.reconnect == Reconnect::Always && !hopeless).then(|| backoff.next_wait());
+            let wait = (self.follow.reconnect == Reconnect::Always && !hopeless)
+                .then(|| backoff.next_wait());
             self.send(Event::Lost {
                 why,
                 retry_in: wait,
@@ -238,7 +256,7 @@ impl Follower {
                     // Either the time is up or the user does not want to wait for it.
                     let _ = tokio::time::timeout(wait, self.retry.notified()).await;
                 }
-                None if self.reconnect == Reconnect::Never => return Err(Unheard),
+                None if self.follow.reconnect == Reconnect::Never => return Err(Unheard),
                 None => self.retry.notified().await,
             }
             match Session::open_once(&self.target).await {
@@ -255,6 +273,21 @@ impl Follower {
     async fn send(&self, event: Event) -> Result<(), Unheard> {
         self.sender.send(event).await.map_err(|_| Unheard)
     }
+}
+
+// A snapshot may tell of connections that ended long ago; a stream is about its own time.
+pub(super) fn current(mut sample: Sample) -> Sample {
+    let length = sample.length.unwrap_or_default();
+    let now = sample.time;
+    let recent = |closed: Timestamp| {
+        Duration::try_from(now.duration_since(closed)).is_ok_and(|past| past < length)
+    };
+    sample.connections.retain(|connection| {
+        connection
+            .closed
+            .is_none_or(|closed| closed > now || recent(closed))
+    });
+    sample
 }
 
 enum Ended {

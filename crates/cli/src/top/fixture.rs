@@ -32,6 +32,7 @@ use crate::row::ProcessId;
 use crate::row::ProcessRow;
 use crate::row::Sample;
 use crate::row::State;
+use crate::row::TcpHealth;
 use crate::session::agent::Agent;
 use crate::session::agent::History;
 use crate::session::agent::Hook;
@@ -270,6 +271,8 @@ pub fn row(process: &Process) -> ProcessRow {
             exe: None,
             args: vec![name.to_owned(), "--serve".to_owned()],
             cgroup: None,
+            unit: None,
+            container: None,
             exit: None,
         },
         flows,
@@ -277,6 +280,7 @@ pub fn row(process: &Process) -> ProcessRow {
         udp_connections: Some(0),
         peaks,
         peaks_with_loopback: peaks,
+        health: TcpHealth::default(),
     }
 }
 
@@ -390,6 +394,7 @@ pub fn sample(seq: u64, rows: Vec<ProcessRow>) -> Sample {
         udp_connections: Some(0),
         lower_bound: false,
         rows,
+        connections: Vec::new(),
     }
 }
 

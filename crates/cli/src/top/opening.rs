@@ -3,8 +3,6 @@
 use std::env;
 use std::time::Duration;
 
-use netmon_api::v1;
-
 use super::action::Clock;
 use super::model::screen::Pane;
 use super::model::screen::Screen;
@@ -25,9 +23,13 @@ use crate::args::top::ThemeChoice;
 use crate::args::top::TopArgs;
 use crate::args::top::ViewChoice;
 use crate::failure::Failure;
+use crate::filter::Need;
 use crate::filter::Selection;
 use crate::filter::States;
 use crate::session::agent::Agent;
+use crate::session::watch::Details;
+use crate::session::watch::Follow;
+use crate::session::watch::Reconnect;
 use crate::units::time::TimeFormat;
 
 /// What the user wants to see first.
@@ -124,8 +126,17 @@ impl Wishes {
     }
 
     /// What the agent is asked for.
-    pub fn filter(&self) -> v1::Filter {
-        self.selection.filter.clone()
+    pub fn follow(&self) -> Follow {
+        Follow {
+            filter: self.selection.filter.clone(),
+            reconnect: Reconnect::Always,
+            details: Details::None,
+        }
+    }
+
+    /// What the agent has to be able to do.
+    pub fn needs(&self) -> &[Need] {
+        &self.selection.needs
     }
 
     /// What the viewer starts with.

@@ -38,6 +38,8 @@ pub struct Script {
     pub watches: Vec<Vec<Step>>,
     /// Answer to QueryHistory; `None`: no history is kept.
     pub past: Option<Past>,
+    /// Answer to ListConnections; closed ones only if asked for.
+    pub connections: Vec<v1::Connection>,
 }
 
 impl Default for Script {
@@ -50,6 +52,7 @@ impl Default for Script {
                 Step::Idle,
             ]],
             past: None,
+            connections: super::connection::connections(),
         }
     }
 }
@@ -77,6 +80,8 @@ pub struct FakeAgent {
     directory: TempDir,
     requests: Arc<Mutex<Vec<v1::WatchTrafficRequest>>>,
     questions: Arc<Mutex<Vec<v1::QueryHistoryRequest>>>,
+    lists: Arc<Mutex<Vec<v1::Filter>>>,
+    connection_lists: Arc<Mutex<Vec<v1::ListConnectionsRequest>>>,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
 }
@@ -87,6 +92,8 @@ impl FakeAgent {
         let directory = tempfile::tempdir().unwrap();
         let requests = Arc::new(Mutex::new(Vec::new()));
         let questions = Arc::new(Mutex::new(Vec::new()));
+        let lists = Arc::new(Mutex::new(Vec::new()));
+        let connection_lists = Arc::new(Mutex::new(Vec::new()));
         let service = Service {
             agent: script.agent,
             list: script.list,
@@ -94,6 +101,9 @@ impl FakeAgent {
             requests: Arc::clone(&requests),
             past: script.past,
             questions: Arc::clone(&questions),
+            connections: script.connections,
+            lists: Arc::clone(&lists),
+            connection_lists: Arc::clone(&connection_lists),
         };
         let (stop, stopped) = oneshot::channel();
         let (ready, bound) = std::sync::mpsc::channel();
@@ -121,6 +131,8 @@ impl FakeAgent {
             directory,
             requests,
             questions,
+            lists,
+            connection_lists,
             stop: Some(stop),
             thread: Some(thread),
         }
@@ -150,6 +162,16 @@ impl FakeAgent {
     /// The questions to the history so far.
     pub fn questions(&self) -> Vec<v1::QueryHistoryRequest> {
         self.questions.lock().unwrap().clone()
+    }
+
+    /// What lists of processes were asked for so far.
+    pub fn lists(&self) -> Vec<v1::Filter> {
+        self.lists.lock().unwrap().clone()
+    }
+
+    /// What lists of connections were asked for so far.
+    pub fn connection_lists(&self) -> Vec<v1::ListConnectionsRequest> {
+        self.connection_lists.lock().unwrap().clone()
     }
 
     /// Where it listens.
@@ -186,6 +208,9 @@ struct Service {
     requests: Arc<Mutex<Vec<v1::WatchTrafficRequest>>>,
     past: Option<Past>,
     questions: Arc<Mutex<Vec<v1::QueryHistoryRequest>>>,
+    connections: Vec<v1::Connection>,
+    lists: Arc<Mutex<Vec<v1::Filter>>>,
+    connection_lists: Arc<Mutex<Vec<v1::ListConnectionsRequest>>>,
 }
 
 type Events<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
@@ -199,9 +224,17 @@ impl NetmonService for Service {
 
     async fn list_connections(
         &self,
-        _request: Request<v1::ListConnectionsRequest>,
+        request: Request<v1::ListConnectionsRequest>,
     ) -> Result<Response<Self::ListConnectionsStream>, Status> {
-        Err(Status::unimplemented("this agent keeps no connections"))
+        let request = request.into_inner();
+        self.connection_lists.lock().unwrap().push(request.clone());
+        let filter = request.filter.unwrap_or_default();
+        let snapshot = sample::select(&self.list, &filter);
+        let words = netmon_api::filter::Filter::parse(&filter.expression)
+            .map_err(|error| Status::invalid_argument(format!("filter: {error}")))?;
+        let parts = super::connection::parts(&snapshot, &self.connections, &words, request.closed);
+        let parts = parts.into_iter().map(Ok);
+        Ok(Response::new(Box::pin(tokio_stream::iter(parts))))
     }
 
     async fn query_history(
@@ -236,6 +269,7 @@ impl NetmonService for Service {
         request: Request<v1::ListProcessesRequest>,
     ) -> Result<Response<Self::ListProcessesStream>, Status> {
         let filter = request.into_inner().filter.unwrap_or_default();
+        self.lists.lock().unwrap().push(filter.clone());
         let snapshot = sample::select(&self.list, &filter);
         let part = v1::ListProcessesResponse {
             snapshot: Some(snapshot),

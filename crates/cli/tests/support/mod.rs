@@ -4,6 +4,7 @@
 #![allow(dead_code, clippy::unwrap_used)]
 
 pub mod agent;
+pub mod connection;
 pub mod past;
 pub mod program;
 pub mod reply;

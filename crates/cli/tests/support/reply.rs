@@ -5,7 +5,7 @@ use netmon_api::v1;
 use super::sample::at;
 
 /// Names of everything an agent can count.
-pub const CAPABILITIES: [&str; 10] = [
+pub const CAPABILITIES: [&str; 13] = [
     "tcp_rx",
     "tcp_tx",
     "udp_rx",
@@ -16,6 +16,9 @@ pub const CAPABILITIES: [&str; 10] = [
     "connections",
     "mptcp",
     "ktls",
+    "connection_details",
+    "interface",
+    "tcp_health",
 ];
 
 /// A healthy agent.

@@ -71,6 +71,7 @@ pub fn process(pid: u32, name: &str, age: i64) -> v1::Process {
         args: vec![name.to_owned(), "-x".to_owned(), "a b".to_owned()],
         args_cut: false,
         cgroup: Some(format!("/system.slice/{name}.service")),
+        unit: Some(format!("{name}.service")),
         exit: None,
         ..v1::Process::default()
     }
@@ -91,6 +92,9 @@ fn row(pid: u32, conns: u32, peak: u64, flows: Vec<v1::Flow>) -> v1::Row {
             time: at(-32),
         }),
         peaks_with_loopback: None,
+        tcp_retransmits: Some(u64::from(conns) / 4),
+        tcp_resets: Some(0),
+        tcp_connects_failed: Some(0),
         ..v1::Row::default()
     }
 }

@@ -96,9 +96,11 @@ static PROCESS: &[Column] = &[
     text("name", "COMMAND", "name", 12, |e| {
         of_facts(e, |f| Value::Text(f.name.clone()))
     }),
-    text("unit", "UNIT", "unit", 12, |_| Value::Unknown),
-    text("container", "CONTAINER", "container", 12, |_| {
-        Value::Unknown
+    text("unit", "UNIT", "unit", 12, |e| {
+        of_facts(e, |f| cells::unit(f))
+    }),
+    text("container", "CONTAINER", "container", 12, |e| {
+        of_facts(e, |f| cells::container(f))
     }),
     number("rx_total", "RX TOTAL", "rx_bytes_total", 8, |e| {
         Value::size(e.numbers.rx_total)

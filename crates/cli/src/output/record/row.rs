@@ -5,6 +5,9 @@ use serde::Serialize;
 use super::clean;
 use super::seconds;
 use crate::output::cells;
+use crate::output::connections::block::Line as ConnectionLine;
+use crate::output::connections::record::connection;
+use crate::output::connections::record::ConnectionRecord;
 use crate::output::line::Line;
 use crate::output::numbers::Known;
 use crate::output::past::block::Entry;
@@ -50,10 +53,15 @@ pub struct RowRecord {
     peak_time: Option<String>,
     conns_tcp: Option<u32>,
     conns_udp: Option<u32>,
+    tcp_retransmits: Option<u64>,
+    tcp_resets: Option<u64>,
+    tcp_connects_failed: Option<u64>,
     by_proto: ByProto,
     loopback_rx_bytes_total: Option<u64>,
     loopback_tx_bytes_total: Option<u64>,
     lower_bound: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    connections: Option<Vec<ConnectionRecord>>,
 }
 
 #[derive(Debug, Serialize)]
@@ -72,8 +80,12 @@ struct Cell {
     tx_bytes_total: Option<u64>,
 }
 
-/// The record of one process.
-pub fn row(line: &Line<'_>, command_lines: CommandLines) -> RowRecord {
+/// The record of one process; `details`: its connections, if they are asked for.
+pub fn row(
+    line: &Line<'_>,
+    command_lines: CommandLines,
+    details: Option<&[ConnectionLine<'_>]>,
+) -> RowRecord {
     let facts = &line.row.facts;
     let known = line.known;
     let exit = facts.exit.filter(|_| known.exit);
@@ -100,10 +112,14 @@ pub fn row(line: &Line<'_>, command_lines: CommandLines) -> RowRecord {
         cmdline: command_line,
         uid: facts.uid,
         user: facts.user.as_deref().map(clean),
-        unit: None,
+        unit: facts.unit.as_deref().map(clean),
         cgroup: facts.cgroup.as_deref().map(clean),
-        container_id: None,
-        container_name: None,
+        container_id: facts.container.as_ref().map(|c| clean(&c.id)),
+        container_name: facts
+            .container
+            .as_ref()
+            .and_then(|c| c.name.as_deref())
+            .map(clean),
         runtime_s: seconds(cells::runtime(line).as_secs_f64()),
         rx_bytes: line.numbers.rx,
         tx_bytes: line.numbers.tx,
@@ -116,10 +132,14 @@ pub fn row(line: &Line<'_>, command_lines: CommandLines) -> RowRecord {
         peak_time: peaks.and_then(|peaks| peaks.time).map(iso),
         conns_tcp: line.row.tcp_connections.filter(|_| known.connections),
         conns_udp: line.row.udp_connections.filter(|_| known.connections),
+        tcp_retransmits: line.row.health.retransmits,
+        tcp_resets: line.row.health.resets,
+        tcp_connects_failed: line.row.health.connects_failed,
         by_proto: by_proto(line),
-        loopback_rx_bytes_total: known.loopback_rx.then_some(loopback.total.rx),
-        loopback_tx_bytes_total: known.loopback_tx.then_some(loopback.total.tx),
+        loopback_rx_bytes_total: (known.loopback_rx && known.totals).then_some(loopback.total.rx),
+        loopback_tx_bytes_total: (known.loopback_tx && known.totals).then_some(loopback.total.tx),
         lower_bound: line.sample.lower_bound,
+        connections: details.map(|lines| lines.iter().map(connection).collect()),
     }
 }
 
@@ -156,10 +176,14 @@ pub fn past_process(entry: &Entry<'_>, facts: &Facts, command_lines: CommandLine
         cmdline: command_line,
         uid: facts.uid,
         user: facts.user.as_deref().map(clean),
-        unit: None,
+        unit: facts.unit.as_deref().map(clean),
         cgroup: facts.cgroup.as_deref().map(clean),
-        container_id: None,
-        container_name: None,
+        container_id: facts.container.as_ref().map(|c| clean(&c.id)),
+        container_name: facts
+            .container
+            .as_ref()
+            .and_then(|c| c.name.as_deref())
+            .map(clean),
         runtime_s: seconds(cells::runtime_of(facts, entry.step.end).as_secs_f64()),
         rx_bytes: entry.numbers.rx,
         tx_bytes: entry.numbers.tx,
@@ -172,6 +196,9 @@ pub fn past_process(entry: &Entry<'_>, facts: &Facts, command_lines: CommandLine
         peak_time: peaks.and_then(|peaks| peaks.time).map(iso),
         conns_tcp: None,
         conns_udp: None,
+        tcp_retransmits: None,
+        tcp_resets: None,
+        tcp_connects_failed: None,
         by_proto: past_by_proto(entry),
         loopback_rx_bytes_total: loopback
             .filter(|_| entry.known.loopback_rx)
@@ -180,6 +207,7 @@ pub fn past_process(entry: &Entry<'_>, facts: &Facts, command_lines: CommandLine
             .filter(|_| entry.known.loopback_tx)
             .map(|counter| counter.total.tx),
         lower_bound: entry.step.lower_bound,
+        connections: None,
     }
 }
 
@@ -222,7 +250,7 @@ fn cell(counter: Counter, known: Known, transport: Transport, family: Family) ->
     Cell {
         rx_bytes: rx.then_some(counter.tick.rx),
         tx_bytes: tx.then_some(counter.tick.tx),
-        rx_bytes_total: rx.then_some(counter.total.rx),
-        tx_bytes_total: tx.then_some(counter.total.tx),
+        rx_bytes_total: (rx && known.totals).then_some(counter.total.rx),
+        tx_bytes_total: (tx && known.totals).then_some(counter.total.tx),
     }
 }
