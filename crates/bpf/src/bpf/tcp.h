@@ -8,11 +8,15 @@
 /* Set before loading: TX of TCP is counted here (hook set K), not by call results. */
 const volatile bool counts_written = false;
 
-/* The connection stands: from here on its bytes are counted. `active`: by its own connect(). */
-static __always_inline void established(struct duty duty, const struct sock *sk, bool active)
+/*
+ * The connection stands: from here on its bytes are counted. `active`: by its own connect(). `fresh`:
+ * room on the stack, of which there is little.
+ */
+static __always_inline void established(struct duty duty, const struct sock *sk, bool active,
+					struct socket_state *fresh)
 {
 	const struct tcp_sock *tcp = (const struct tcp_sock *)sk;
-	struct socket_state fresh, *socket;
+	struct socket_state *socket;
 	__u64 id = (__u64)sk;
 	struct process_key key;
 
@@ -22,27 +26,27 @@ static __always_inline void established(struct duty duty, const struct sock *sk,
 		 * Accepted, or the event of its connect() was skipped. A Fast Open child may have
 		 * been read before: then it has an entry.
 		 */
-		__builtin_memset(&fresh, 0, sizeof(fresh));
-		describe_socket(sk, &fresh);
-		if (fresh.flags & SOCKET_IGNORED)
+		__builtin_memset(fresh, 0, sizeof(*fresh));
+		describe_socket(sk, fresh);
+		if (fresh->flags & SOCKET_IGNORED)
 			return;
-		fresh.state = TCP_ESTABLISHED;
-		fresh.fate = FATE_ESTABLISHED;
-		fresh.rx_seq = first_rx_seq(tcp);
-		fresh.tx_seq = first_tx_seq(tcp, active);
+		fresh->state = TCP_ESTABLISHED;
+		fresh->fate = FATE_ESTABLISHED;
+		fresh->rx_seq = first_rx_seq(tcp);
+		fresh->tx_seq = first_tx_seq(tcp, active);
 		/* An entry with another peer belonged to a socket whose end was missed. */
 		if (socket && socket->state != TCP_SYN_SENT &&
-		    socket->remote_port == fresh.remote_port &&
-		    socket->local_port == fresh.local_port &&
-		    ((__u64 *)socket->remote)[0] == ((__u64 *)fresh.remote)[0] &&
-		    ((__u64 *)socket->remote)[1] == ((__u64 *)fresh.remote)[1]) {
+		    socket->remote_port == fresh->remote_port &&
+		    socket->local_port == fresh->local_port &&
+		    ((__u64 *)socket->remote)[0] == ((__u64 *)fresh->remote)[0] &&
+		    ((__u64 *)socket->remote)[1] == ((__u64 *)fresh->remote)[1]) {
 			socket->state = TCP_ESTABLISHED;
 			socket->fate |= FATE_ESTABLISHED;
 			return;
 		}
 		if (socket)
 			tell_closed(duty, socket);
-		if (bpf_map_update_elem(&sockets, &id, &fresh, BPF_ANY))
+		if (bpf_map_update_elem(&sockets, &id, fresh, BPF_ANY))
 			socket_map_full(duty);
 		return;
 	}
@@ -101,7 +105,7 @@ static __always_inline void state_changed(const struct sock *sk, int before, int
 	if (!duty.control)
 		return;
 	if (state == TCP_ESTABLISHED) {
-		established(duty, sk, before == TCP_SYN_SENT);
+		established(duty, sk, before == TCP_SYN_SENT, &fresh);
 		return;
 	}
 	socket = bpf_map_lookup_elem(&sockets, &id);
@@ -184,7 +188,7 @@ static __always_inline void tcp_consumed(const struct sock *sk)
 		return;
 	socket = bpf_map_lookup_elem(&sockets, &id);
 	if (socket && socket->state == TCP_SYN_SENT)
-		established(duty, sk, true);
+		established(duty, sk, true, &fresh);
 	else if (socket && !(socket->flags & SOCKET_IGNORED) && !same_connection(sk, socket)) {
 		tell_closed(duty, socket);
 		bpf_map_delete_elem(&sockets, &id);
@@ -226,7 +230,7 @@ static __always_inline void tcp_written(const struct sock *sk)
 	if (socket->state == TCP_SYN_SENT) {
 		/* Data that goes with a SYN is counted once the connection stands. */
 		if (BPF_CORE_READ(sk, __sk_common.skc_state) != TCP_SYN_SENT)
-			established(duty, sk, true);
+			established(duty, sk, true, &fresh);
 		return;
 	}
 	written = BPF_CORE_READ((const struct tcp_sock *)sk, write_seq);
