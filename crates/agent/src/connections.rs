@@ -3,6 +3,7 @@
 //! The rows of a process, its folded one with them, add up to what its connections have moved: a row
 //! that is dropped is added to the folded one first.
 
+mod change;
 mod fold;
 
 use std::collections::HashMap;
@@ -20,9 +21,13 @@ use netmon_bpf::traffic::Transport;
 use crate::connection::ConnectionRow;
 use crate::connection::Key;
 use crate::connection::Kind;
-use crate::connection::Socket;
 use crate::connection::Trouble;
 use crate::frame::ConnectionNews;
+use change::bytes_of;
+use change::is_same;
+use change::is_troubled;
+use change::moved;
+use change::row;
 use fold::Folds;
 
 /// A connection that so many readings in a row do not have is gone.
@@ -78,11 +83,9 @@ pub struct Tick {
 #[derive(Debug)]
 pub struct Connections {
     limits: Limits,
-    open: HashMap<Key, Arc<ConnectionRow>>,
+    open: HashMap<Key, Open>,
     /// Open and folded.
     small: HashMap<Key, Small>,
-    /// Open rows that the last readings did not have, and how many of those.
-    absent: HashMap<Key, u8>,
     /// Oldest first.
     closed: VecDeque<Arc<ConnectionRow>>,
     folds: Folds,
@@ -95,13 +98,45 @@ pub struct Connections {
     health: Option<bool>,
 }
 
+/// An open one with a row.
+#[derive(Debug)]
+struct Open {
+    row: Arc<ConnectionRow>,
+    presence: Presence,
+}
+
 /// An open one without a row.
 #[derive(Debug, Clone, Copy)]
 struct Small {
     rx: Flow,
     tx: Flow,
-    /// So many readings did not have it.
-    absent: u8,
+    presence: Presence,
+}
+
+/// Whether readings had it.
+#[derive(Debug, Clone, Copy)]
+struct Presence {
+    /// The last tick that had it.
+    seen: u64,
+    /// So many readings since then had not.
+    misses: u8,
+}
+
+impl Presence {
+    fn in_tick(seq: u64) -> Self {
+        Presence {
+            seen: seq,
+            misses: 0,
+        }
+    }
+
+    /// To be called once a tick. `true`: it is gone.
+    fn is_over(&mut self, seq: u64) -> bool {
+        if self.seen != seq {
+            self.misses += 1;
+        }
+        self.misses >= MISSES
+    }
 }
 
 impl Connections {
@@ -111,7 +146,6 @@ impl Connections {
             limits,
             open: HashMap::new(),
             small: HashMap::new(),
-            absent: HashMap::new(),
             closed: VecDeque::new(),
             folds: Folds::default(),
             lasting: HashMap::new(),
@@ -137,7 +171,8 @@ impl Connections {
             let key = (closed.connection.process, closed.connection.id);
             ended.insert(key);
             let base = self.forget_open(key);
-            let row = self.row(closed.connection, base, tick, &told.interfaces);
+            let moved = moved(&closed.connection, base, tick, self.detailed);
+            let row = row(closed.connection, moved, tick, &told.interfaces);
             self.close(row, closed.closed, &mut news);
         }
         let detailed = told.open.is_some();
@@ -149,7 +184,6 @@ impl Connections {
             None => {
                 self.open = HashMap::new();
                 self.small = HashMap::new();
-                self.absent = HashMap::new();
                 self.trouble = None;
             }
         }
@@ -169,47 +203,59 @@ impl Connections {
         let mut trouble = self.lasting.clone();
         // Some that just change hands may not tell; where none does, the kernel refuses.
         let (mut tells, mut tcp) = (false, false);
-        let mut was = std::mem::take(&mut self.open);
-        let mut small = std::mem::take(&mut self.small);
-        self.open.reserve(open.len().min(self.limits.open));
-        let folded = self.smallest(&open, &was, &small);
-        for (reading, folds) in open.into_iter().zip(folded) {
+        let mut present = 0;
+        let folded = self.smallest(&open);
+        for (index, reading) in open.into_iter().enumerate() {
             let key = (reading.process, reading.id);
+            let known = self.open.get_mut(&key);
+            let small = match known {
+                Some(_) => None,
+                None => self.small.get(&key),
+            };
+            let seen = known.as_ref().map(|open| open.presence.seen);
+            let seen = seen.or_else(|| small.map(|small| small.presence.seen));
+            // Told twice by one reading: the table was changed while it was walked.
+            if seen == Some(tick.seq) {
+                continue;
+            }
+            present += 1;
             tcp |= reading.transport == Transport::Tcp;
             tells |= reading.tcp.is_some();
-            if reading.tcp.is_some() {
+            if is_troubled(&reading) {
                 trouble.entry(reading.process).or_default().add(&reading);
             }
-            // Told twice by one reading: the table was changed while it was walked.
-            if self.open.contains_key(&key) || self.small.contains_key(&key) {
+            let presence = Presence::in_tick(tick.seq);
+            let fold = folded.get(index).copied().unwrap_or(false);
+            if let Some(known) = known.filter(|_| !fold) {
+                known.presence = presence;
+                if !is_same(&known.row, &reading, interfaces) {
+                    let moved = moved(&reading, Some(bytes_of(&known.row)), tick, self.detailed);
+                    known.row = Arc::new(row(reading, moved, tick, interfaces));
+                    news.rows.push(Arc::clone(&known.row));
+                }
                 continue;
             }
-            let known = was.remove(&key);
-            self.absent.remove(&key);
-            let base = small.remove(&key).map(bytes_of_small);
-            let base = known.as_ref().map(|row| bytes_of(row)).or(base);
-            if folds {
-                if known.is_some() {
+            let base = small.map(|small| bytes_of_small(*small));
+            let had_row = fold.then(|| self.open.remove(&key)).flatten();
+            let base = had_row.as_ref().map(|open| bytes_of(&open.row)).or(base);
+            let moved = moved(&reading, base, tick, self.detailed);
+            if fold {
+                if had_row.is_some() {
                     news.gone.push(key);
                 }
-                let moved = self.moved(&reading, base, tick);
-                self.folds.add(key.0, reading.rx, reading.tx, moved);
                 let (rx, tx) = (reading.rx, reading.tx);
-                let absent = 0;
-                self.small.insert(key, Small { rx, tx, absent });
-                continue;
+                self.folds.add(key.0, rx, tx, moved);
+                self.small.insert(key, Small { rx, tx, presence });
+            } else {
+                self.small.remove(&key);
+                let row = Arc::new(row(reading, moved, tick, interfaces));
+                news.rows.push(Arc::clone(&row));
+                self.open.insert(key, Open { row, presence });
             }
-            let row = match known {
-                Some(known) if is_same(&known, &reading, interfaces) => known,
-                _ => {
-                    let row = Arc::new(self.row(reading, base, tick, interfaces));
-                    news.rows.push(Arc::clone(&row));
-                    row
-                }
-            };
-            self.open.insert(key, row);
         }
-        self.keep_absent(was, small, news);
+        if present < self.open.len() + self.small.len() {
+            self.keep_absent(tick.seq, news);
+        }
         if tcp {
             self.health = Some(tells);
         }
@@ -217,129 +263,80 @@ impl Connections {
     }
 
     /// Which of these are to be folded: those beyond the limit that move nothing, the smallest first.
-    fn smallest(
-        &self,
-        open: &[ConnectionReading],
-        was: &HashMap<Key, Arc<ConnectionRow>>,
-        small: &HashMap<Key, Small>,
-    ) -> Vec<bool> {
-        let mut folded = vec![false; open.len()];
+    /// Empty: none.
+    fn smallest(&self, open: &[ConnectionReading]) -> Vec<bool> {
         let over = open.len().saturating_sub(self.limits.open);
         if over == 0 {
-            return folded;
+            return Vec::new();
         }
         let rank = |(index, reading): (usize, &ConnectionReading)| {
             let key = (reading.process, reading.id);
             let bytes = (reading.rx.bytes, reading.tx.bytes);
-            let before = was.get(&key).map(|row| bytes_of(row));
-            let before = before.or_else(|| small.get(&key).copied().map(bytes_of_small));
-            let active = before != Some(bytes);
+            let active = self.known(key) != Some(bytes);
             (active, bytes.0.saturating_add(bytes.1), index)
         };
         let mut ranks: Vec<_> = open.iter().enumerate().map(rank).collect();
         if over < ranks.len() {
             ranks.select_nth_unstable(over);
         }
+        let mut folded = vec![false; open.len()];
         for (_, _, index) in ranks.into_iter().take(over) {
             folded[index] = true;
         }
         folded
     }
 
+    /// Up to where the bytes of an open one are told.
+    fn known(&self, key: Key) -> Option<(u64, u64)> {
+        let row = self.open.get(&key).map(|open| bytes_of(&open.row));
+        row.or_else(|| self.small.get(&key).copied().map(bytes_of_small))
+    }
+
     /// A socket may be missing from a reading, as its end comes with the next or the walk skipped it.
     /// One that is missing for longer is gone, its end was lost: what it moved is folded.
-    fn keep_absent(
-        &mut self,
-        was: HashMap<Key, Arc<ConnectionRow>>,
-        small: HashMap<Key, Small>,
-        news: &mut ConnectionNews,
-    ) {
-        for (key, row) in was {
-            let misses = self.absent.remove(&key).unwrap_or(0) + 1;
-            if row.total() > 0 && misses < MISSES {
-                self.absent.insert(key, misses);
-                self.open.insert(key, row);
-                continue;
+    fn keep_absent(&mut self, seq: u64, news: &mut ConnectionNews) {
+        let mut gone = Vec::new();
+        self.open.retain(|key, open| {
+            let unused = open.presence.seen != seq && open.row.total() == 0;
+            let over = open.presence.is_over(seq) || unused;
+            if over {
+                news.gone.push(*key);
+                gone.push(Arc::clone(&open.row));
             }
+            !over
+        });
+        for row in gone {
             if row.total() > 0 {
-                self.folds.keep(key.0, row.rx_total, row.tx_total);
+                self.folds.keep(row.key.0, row.rx_total, row.tx_total);
             }
             if let Some(socket) = row.socket() {
                 self.outlast(&socket.reading);
             }
-            news.gone.push(key);
         }
-        for (key, Small { rx, tx, absent }) in small {
-            let absent = absent + 1;
-            if absent < MISSES {
-                self.folds.add(key.0, rx, tx, (0, 0));
-                self.small.insert(key, Small { rx, tx, absent });
-            } else {
-                self.folds.keep(key.0, rx, tx);
+        let folds = &mut self.folds;
+        self.small.retain(|key, small| {
+            let over = small.presence.is_over(seq);
+            if over {
+                folds.keep(key.0, small.rx, small.tx);
+            } else if small.presence.seen != seq {
+                folds.add(key.0, small.rx, small.tx, (0, 0));
             }
-        }
+            !over
+        });
     }
 
     fn outlast(&mut self, reading: &ConnectionReading) {
-        let mut trouble = Trouble::default();
-        trouble.add(reading);
-        if trouble != Trouble::default() {
-            self.lasting
-                .entry(reading.process)
-                .or_default()
-                .add(reading);
+        if is_troubled(reading) {
+            let process = self.lasting.entry(reading.process).or_default();
+            process.add(reading);
         }
     }
 
     fn forget_open(&mut self, key: Key) -> Option<(u64, u64)> {
-        self.absent.remove(&key);
-        let small = self.small.remove(&key).map(bytes_of_small);
-        let row = self.open.remove(&key);
-        row.map(|row| bytes_of(&row)).or(small)
-    }
-
-    /// Bytes within the tick. Of one that was not known, all if it cannot have moved any before.
-    fn moved(
-        &self,
-        reading: &ConnectionReading,
-        base: Option<(u64, u64)>,
-        tick: Tick,
-    ) -> (u64, u64) {
-        let began = match (reading.opened, tick.before) {
-            (Some(opened), Some(before)) => opened >= before,
-            _ => false,
-        };
-        let now = (reading.rx.bytes, reading.tx.bytes);
-        let base = match base {
-            Some(base) => base,
-            None if self.detailed || began => (0, 0),
-            None => now,
-        };
-        // Backwards: not the counters we knew. Take them, claim no bytes.
-        (now.0.saturating_sub(base.0), now.1.saturating_sub(base.1))
-    }
-
-    fn row(
-        &self,
-        reading: ConnectionReading,
-        base: Option<(u64, u64)>,
-        tick: Tick,
-        interfaces: &Interfaces,
-    ) -> ConnectionRow {
-        let (rx, tx) = self.moved(&reading, base, tick);
-        ConnectionRow {
-            key: (reading.process, reading.id),
-            seq: tick.seq,
-            rx,
-            tx,
-            rx_total: reading.rx,
-            tx_total: reading.tx,
-            kind: Kind::Socket(Socket {
-                interface: name(&reading, interfaces),
-                reading,
-                closed: None,
-            }),
-        }
+        let known = self.known(key);
+        self.small.remove(&key);
+        self.open.remove(&key);
+        known
     }
 
     fn close(&mut self, mut row: ConnectionRow, time: u64, news: &mut ConnectionNews) {
@@ -409,7 +406,8 @@ impl Connections {
 
     /// The open ones that have rows and the folded ones, in no order.
     pub fn open(&self) -> impl Iterator<Item = &Arc<ConnectionRow>> {
-        self.open.values().chain(self.folds.rows())
+        let rows = self.open.values().map(|open| &open.row);
+        rows.chain(self.folds.rows())
     }
 
     /// Those that are closed, oldest first.
@@ -429,36 +427,8 @@ impl Connections {
     }
 }
 
-fn bytes_of(row: &ConnectionRow) -> (u64, u64) {
-    (row.rx_total.bytes, row.tx_total.bytes)
-}
-
 fn bytes_of_small(small: Small) -> (u64, u64) {
     (small.rx.bytes, small.tx.bytes)
-}
-
-fn name(reading: &ConnectionReading, interfaces: &Interfaces) -> Option<Arc<str>> {
-    let key = (reading.namespace, reading.interface);
-    interfaces.get(&key).cloned()
-}
-
-/// Nothing to tell. The measures of a connection without traffic hardly change, and are told with
-/// the next byte.
-fn is_same(row: &ConnectionRow, reading: &ConnectionReading, interfaces: &Interfaces) -> bool {
-    let Some(socket) = row.socket() else {
-        return false;
-    };
-    let was = &socket.reading;
-    let trouble = |r: &ConnectionReading| r.tcp.map(|t| (t.retransmits, t.failed, t.reset));
-    let device = (reading.namespace, reading.interface);
-    was.rx == reading.rx
-        && was.tx == reading.tx
-        && was.state == reading.state
-        && was.remote == reading.remote
-        && was.local == reading.local
-        && was.loopback == reading.loopback
-        && trouble(was) == trouble(reading)
-        && socket.interface.as_deref() == interfaces.get(&device).map(|name| &**name)
 }
 
 #[cfg(test)]

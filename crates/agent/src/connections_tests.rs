@@ -280,8 +280,8 @@ proptest! {
                 Step::Skip(n) if !open.is_empty() => {
                     let one = &open[n % open.len()];
                     // It has been read before, with all its bytes.
-                    let known = table.open.get(&(one.process, one.id)).is_some_and(|row| {
-                        (row.rx_total, row.tx_total) == (one.rx, one.tx)
+                    let known = table.open.get(&(one.process, one.id)).is_some_and(|open| {
+                        (open.row.rx_total, open.row.tx_total) == (one.rx, one.tx)
                     });
                     skipped = known.then_some(one.id);
                 }

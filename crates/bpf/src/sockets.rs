@@ -73,7 +73,7 @@ impl Tally {
         if !counts {
             return;
         }
-        if socket.id == 0 || socket.owner.tgid == 0 {
+        if socket.namespace == 0 || socket.owner.tgid == 0 {
             self.ownerless += 1;
         }
         if socket.owner.tgid == 0 {

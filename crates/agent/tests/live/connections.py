@@ -1,7 +1,12 @@
 """Servers and clients whose bytes are known connection by connection. Each step waits for a line."""
 import os
+import resource
+import select
 import socket
 import sys
+
+
+HARD = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
 
 
 def take(sock, count):
@@ -74,6 +79,32 @@ def fork():
     say(client.getsockname()[1], child)
     sys.stdin.readline()
     os.waitpid(child, 0)
+
+
+def many(count, active):
+    """So many connections within this machine, of which some move bytes every second."""
+    resource.setrlimit(resource.RLIMIT_NOFILE, (count + 100, max(count + 100, HARD)))
+    listener = socket.create_server(("127.0.0.1", 0), backlog=4096)
+    child = os.fork()
+    held = []
+    for _ in range(count):
+        if child:
+            held.append(socket.create_connection(listener.getsockname()))
+        else:
+            held.append(listener.accept()[0])
+    if child:
+        say(child)
+    turn = 0
+    while os.getppid() != 1 and not select.select([0], [], [], 1)[0]:
+        for _ in range(active):
+            sock = held[turn % count]
+            turn += 1
+            try:
+                sock.send(b"m" * 100) if child else sock.recv(1 << 16, socket.MSG_DONTWAIT)
+            except BlockingIOError:
+                pass
+    if not child:
+        os._exit(0)
 
 
 globals()[sys.argv[1]](*(int(a) if a.isdigit() else a for a in sys.argv[2:]))

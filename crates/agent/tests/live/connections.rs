@@ -339,3 +339,59 @@ async fn a_viewer_is_told_of_connections_and_of_who_matches_no_more() {
     sockets.dedup();
     assert_eq!((seen, sockets.len(), moved), (true, 2, 1300));
 }
+
+/// Sockets of the measurement below: both ends of half as many connections.
+const MANY: usize = 20_000;
+
+#[tokio::test]
+#[ignore = "measures; wants a release build in NETMON_BIN_DIR"]
+async fn twenty_thousand_sockets_cost_at_most_three_percent() {
+    if !ready() {
+        return;
+    }
+    let mut stage = Stage::empty("many");
+    stage.start(&[]);
+    let mut client = client(&stage).await;
+    let half = (MANY / 2).to_string();
+    let load = async |client: &mut Client| {
+        let told = client.get_agent(v1::GetAgentRequest {}).await.unwrap();
+        told.into_inner().load.unwrap()
+    };
+    let alone = load(&mut client).await.rss_bytes;
+    let mut peers = Actor::here(&["many", &half, "1000"]);
+    peers.numbers();
+    for connections in [false, true] {
+        let request = v1::WatchTrafficRequest {
+            connections,
+            ..v1::WatchTrafficRequest::default()
+        };
+        let mut events = client.watch_traffic(request).await.unwrap().into_inner();
+        let (mut rows, mut told) = (0, 0);
+        let mut before = None;
+        for _ in 0..20 {
+            let event = loop {
+                match events.next().await.unwrap().unwrap().event {
+                    Some(Event::Update(update)) => break update,
+                    Some(Event::Snapshot(part)) => rows += part.connections.len(),
+                    _ => {}
+                }
+            };
+            told += event.connections.len();
+            if before.is_none() {
+                before = Some((load(&mut client).await, std::time::Instant::now()));
+            }
+        }
+        let (before, since) = before.unwrap();
+        let after = load(&mut client).await;
+        let spent = (after.cpu_ns - before.cpu_ns) as f64 / since.elapsed().as_nanos() as f64;
+        eprintln!(
+            "connections {connections}: {:.2} % of a core, {:.1} MB over {:.1}, {rows} rows, {told} told, {} late",
+            spent * 100.0,
+            (after.rss_bytes.saturating_sub(alone)) as f64 / 1e6,
+            alone as f64 / 1e6,
+            after.ticks_late - before.ticks_late,
+        );
+        assert!(!connections || rows >= MANY, "{rows} of {MANY} sockets");
+        assert!(spent <= 0.03, "{:.2} % of a core", spent * 100.0);
+    }
+}

@@ -11,11 +11,16 @@ static const struct sharer unused_part;
  * Two sockets are never given the same: for 200 days and up to 1024 CPUs because only one is opened
  * on a CPU at a time, and past that two would have to be opened at the very same nanosecond.
  */
+static __always_inline __u64 new_id(__u64 now)
+{
+	return now << 10 | (bpf_get_smp_processor_id() & 1023);
+}
+
 static __always_inline void identify(const struct sock *sk, struct socket_state *socket)
 {
 	__u64 now = bpf_ktime_get_boot_ns();
 
-	socket->id = now << 10 | (bpf_get_smp_processor_id() & 1023);
+	socket->id = new_id(now);
 	socket->opened = now;
 	socket->namespace = BPF_CORE_READ(sk, __sk_common.skc_net.net, ns.inum);
 }
@@ -110,6 +115,9 @@ static __always_inline struct flow *flow_of_another(struct duty duty, struct soc
 	if (!socket->user.tgid) {
 		socket->user = *process;
 		socket->flags |= SOCKET_USED;
+		/* Taken over from a layout that gave none. */
+		if (!socket->id)
+			socket->id = new_id(bpf_ktime_get_boot_ns());
 	}
 	if (same_process(&socket->user, process))
 		return &socket->flows[direction];

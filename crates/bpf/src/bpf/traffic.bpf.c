@@ -408,10 +408,13 @@ int seed(struct bpf_iter__task_file *ctx)
 		if (!known->owner.tgid)
 			known->owner = key;
 		/* Taken over from a layout that did not look at connections. */
-		if (!known->id && !(known->flags & SOCKET_IGNORED)) {
+		if (!known->namespace && !(known->flags & SOCKET_IGNORED)) {
+			id = known->id;
 			identify(sk, known);
 			classify(sk, known);
 			known->opened = 0;
+			if (id)
+				known->id = id;
 		}
 		return 0;
 	}
