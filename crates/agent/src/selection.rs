@@ -6,7 +6,7 @@ use netmon_api::v1;
 use crate::process::Facts;
 
 /// A checked filter.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Selection {
     pids: Vec<u32>,
     names: Vec<Pattern>,
@@ -40,6 +40,11 @@ impl Selection {
             uids: filter.uids,
             exited: (live != exited).then_some(exited),
         })
+    }
+
+    /// Whether every process is asked for.
+    pub fn is_everything(&self) -> bool {
+        *self == Selection::default()
     }
 
     /// Whether the process is one of those asked for, now.
