@@ -52,6 +52,7 @@ pub use query::Query;
 pub use query::Step;
 pub use query::Subject;
 pub use query::Sum;
+pub use query::Wanted;
 pub use totals::Totals;
 
 use netmon_bpf::memory;

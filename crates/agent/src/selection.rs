@@ -57,6 +57,15 @@ impl Selection {
         })
     }
 
+    /// Whether every process is asked for.
+    pub fn is_everything(&self) -> bool {
+        self.pids.is_empty()
+            && self.names.is_empty()
+            && self.uids.is_empty()
+            && self.exited.is_none()
+            && self.expression.is_everything()
+    }
+
     /// The same, for the past: of a process only what it is can be asked for.
     ///
     /// # Errors

@@ -26,6 +26,7 @@ use crate::history::Query;
 use crate::history::Step;
 use crate::history::Subject;
 use crate::history::Sum;
+use crate::history::Wanted;
 use crate::selection::Selection;
 
 /// A checked question.
@@ -41,6 +42,11 @@ pub fn query(request: v1::QueryHistoryRequest, grouping: Grouping) -> Result<Que
         v1::HistoryOrder::Peak => Order::Peak,
     };
     let selection = Selection::of_the_past(request.filter)?;
+    // Of everyone the sums are at hand.
+    let wanted: Option<Arc<Wanted>> = match selection.is_everything() {
+        true => None,
+        false => Some(Arc::new(move |facts| selection.takes_ever(facts))),
+    };
     Ok(Query {
         since: request.since.as_ref().map(ns).transpose()?,
         until: request.until.as_ref().map(ns).transpose()?,
@@ -49,7 +55,7 @@ pub fn query(request: v1::QueryHistoryRequest, grouping: Grouping) -> Result<Que
         step: request.step_ns,
         group: grouping,
         kinds,
-        wanted: Some(Arc::new(move |facts| selection.takes_ever(facts))),
+        wanted,
         top: request.top as usize,
         order,
         ascending: request.ascending,
