@@ -5,6 +5,7 @@ mod args;
 mod connections;
 mod failure;
 mod filter;
+mod group;
 mod log;
 mod manual;
 mod matching;

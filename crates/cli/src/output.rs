@@ -8,6 +8,7 @@ pub mod connections;
 pub mod csv;
 pub mod fit;
 pub mod grid;
+pub mod groups;
 pub mod json;
 pub mod line;
 pub mod numbers;
@@ -20,11 +21,13 @@ pub mod value;
 use std::io::IsTerminal as _;
 
 use self::block::Block;
+use self::block::Idle;
 use self::columns::Column;
 use self::line::Line;
 use self::value::Charset;
 use self::value::Style;
 use crate::args::global::GlobalArgs;
+use crate::args::query::GroupChoice;
 use crate::args::shaping::FormatChoice;
 use crate::args::shaping::OutputArgs;
 use crate::args::shaping::ShapingArgs;
@@ -84,6 +87,12 @@ pub struct Wish<'a> {
     pub pace: Pace,
     /// Ends of processes.
     pub events: Events,
+    /// What rows are about.
+    pub group: GroupChoice,
+    /// Connections below each process.
+    pub details: bool,
+    /// Groups without traffic.
+    pub idle: Idle,
 }
 
 /// A header line of column names or of the stream.
@@ -121,6 +130,9 @@ impl Wish<'_> {
     pub fn printer(&self) -> Result<Box<dyn Printer>, Failure> {
         let form = self.form()?;
         self.check(form)?;
+        if self.group != GroupChoice::Process {
+            return groups::Wish { wish: self, form }.printer();
+        }
         Ok(match form {
             FormatChoice::Table => Box::new(self.table()?),
             FormatChoice::Wide => Box::new(self.wide()?),
@@ -196,6 +208,19 @@ impl Wish<'_> {
         }
         if !self.shaping.columns.is_empty() && !columns {
             return refused("--columns", "table, wide and csv");
+        }
+        let json = matches!(form, FormatChoice::Json | FormatChoice::JsonLines);
+        if self.details && !text && !json {
+            return Err(Failure::Usage(
+                "--details works with table, wide and json output; for CSV: netmon connections"
+                    .to_owned(),
+            ));
+        }
+        if self.details && self.group != GroupChoice::Process {
+            return Err(Failure::Usage(
+                "--details does not go with --group: it lists the connections of each process"
+                    .to_owned(),
+            ));
         }
         if self.events == Events::Wanted && !text && form != FormatChoice::JsonLines {
             return refused("--events", "table, wide and jsonl");

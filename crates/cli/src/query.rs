@@ -45,9 +45,10 @@ const WHAT: &str = "query";
 pub async fn run(mut args: QueryArgs, global: &GlobalArgs) -> Result<Outcome, Failure> {
     args.selection.state.get_or_insert(StateChoice::All);
     let selection = Selection::new(&args.selection)?;
-    if let Some(need) = selection.needs.first() {
+    let group = args.group.needs_connections().then_some("this --group");
+    if let Some(what) = group.or(selection.needs.first().map(|need| need.what)) {
         return Err(Failure::Impossible {
-            what: format!("{WHAT} with {}", need.what),
+            what: format!("{WHAT} with {what}"),
             reason: "the history keeps processes, not their connections".to_owned(),
         });
     }
@@ -157,6 +158,10 @@ fn request(args: &QueryArgs, selection: &Selection, ordered: &Ordered) -> v1::Qu
         GroupChoice::Proto => v1::GroupBy::Proto,
         GroupChoice::Family => v1::GroupBy::Family,
         GroupChoice::State => v1::GroupBy::State,
+        // Refused before it comes to this.
+        GroupChoice::Remote | GroupChoice::Port | GroupChoice::Interface => {
+            v1::GroupBy::Unspecified
+        }
     });
     restrict(&mut request, selection.scope);
     request

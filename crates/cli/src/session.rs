@@ -15,6 +15,7 @@ use std::time::Instant;
 use netmon_api::endpoint;
 use netmon_api::endpoint::Client;
 use netmon_api::v1;
+use netmon_api::v1::watch_traffic_response::Event;
 use netmon_api::version;
 use tonic::Code;
 use tonic::Status;
@@ -167,6 +168,37 @@ impl Session {
         tokio::time::timeout(patience, parts)
             .await
             .map_err(|_| Failure::silent(&self.target, patience))?
+    }
+
+    /// Every selected process and its connections, as of one and the same tick.
+    ///
+    /// # Errors
+    /// The agent is gone, does not answer in time, or refuses.
+    pub async fn snapshot(&mut self, filter: v1::Filter) -> Result<Sample, Failure> {
+        let request = v1::WatchTrafficRequest {
+            filter: Some(filter),
+            connections: true,
+            ..v1::WatchTrafficRequest::default()
+        };
+        let patience = self.patience();
+        let mut events = self.subscribe(request).await?;
+        let target = &self.target;
+        let parts = async {
+            let mut fold = Fold::default();
+            let failed = |status: Status| rejected(target, &status);
+            while let Some(message) = events.message().await.map_err(failed)? {
+                let Some(Event::Snapshot(part)) = message.event else {
+                    continue;
+                };
+                if let Some(sample) = fold.snapshot(part) {
+                    return Ok(watch::current(sample));
+                }
+            }
+            Err(Failure::lost(target, "the snapshot is incomplete"))
+        };
+        tokio::time::timeout(patience, parts)
+            .await
+            .map_err(|_| Failure::silent(target, patience))?
     }
 
     /// The selected connections as of the last tick, with their processes; `closed`: also those

@@ -8,14 +8,18 @@ use std::collections::HashSet;
 use std::path::Path;
 use std::time::Duration;
 
+use netmon_api::filter::Filter;
 use netmon_api::v1;
 
 use self::past::Past;
 use self::stream::Limits;
 use self::stream::Stream;
 use crate::args::global::GlobalArgs;
+use crate::args::query::GroupChoice;
+use crate::args::shaping::SortArg;
 use crate::args::watch::WatchArgs;
 use crate::failure::Failure;
+use crate::filter::Need;
 use crate::filter::Selection;
 use crate::filter::States;
 use crate::outcome::Outcome;
@@ -25,6 +29,8 @@ use crate::output::block::Reach;
 use crate::output::block::Sort;
 use crate::output::block::View;
 use crate::output::columns;
+use crate::output::connections;
+use crate::output::connections::block::View as ConnectionView;
 use crate::output::numbers::Known;
 use crate::output::sink::Sink;
 use crate::output::Events;
@@ -60,9 +66,14 @@ pub async fn run(args: &WatchArgs, global: &GlobalArgs) -> Result<Outcome, Failu
         selection: &selection,
         pace: Pace::Stream,
         events,
+        group: args.group,
+        details: args.details,
+        idle: shows_idle(args, &selection),
     };
     let printer = wish.printer()?;
-    stream(args, global, selection, printer, Details::None).await
+    let mut selection = selection;
+    let details = wanted_details(args.group, args.details, &mut selection);
+    stream(args, global, selection, printer, details).await
 }
 
 /// Streams samples into `printer`; of the options for forms and columns only the file counts.
@@ -76,7 +87,11 @@ pub async fn stream(
     printer: Box<dyn Printer>,
     details: Details,
 ) -> Result<Outcome, Failure> {
-    let sort = sort(&args.shaping.sort)?;
+    let sort = match args.group {
+        GroupChoice::Process => sort(&args.shaping.sort)?,
+        // Groups are put in order by their printer.
+        _ => self::sort(&SortArg::default())?,
+    };
     let tell = Tell::new(global);
     let mut signals = Signals::catch()?;
     let target = global.target();
@@ -88,20 +103,27 @@ pub async fn stream(
     let ticks = ticks(args.interval, session.agent().tick)?;
     find_pids(&mut session, &selection.filter.pids, tell).await?;
     tell.limits(session.agent(), selection.scope);
-    let everything =
-        args.idle || !selection.filter.pids.is_empty() || selection.states != States::Live;
-    let view = View {
-        idle: if everything {
-            Idle::Shown
-        } else {
-            Idle::Hidden
-        },
-        ..view(&selection, sort, args.shaping.top, session.agent())
-    };
+    let grouped = args.group != GroupChoice::Process;
+    // A group is made of all its processes.
+    let top = args.shaping.top.filter(|_| !grouped);
+    let mut view = view(&selection, sort, top, session.agent());
+    if !grouped {
+        view.idle = shows_idle(args, &selection);
+    }
+    if args.details {
+        view.details = Some(details_view(&selection, session.agent()));
+    }
+    if let (Some(_), Some(need)) = (&args.since, selection.needs.first()) {
+        return Err(Failure::Impossible {
+            what: format!("--since with {}", need.what),
+            reason: "the history keeps processes, not their connections".to_owned(),
+        });
+    }
     let stream = Stream {
         printer,
         view,
         merge: Merge::new(ticks),
+        narrow: selection.narrow.clone(),
         sink: Sink::open(args.output.output.as_deref())?,
         signals,
         tell,
@@ -146,7 +168,54 @@ pub fn view(selection: &Selection, sort: Sort, top: Option<usize>, agent: &Agent
         idle: Idle::Shown,
         sort,
         top,
-        known: Known::new(&agent.capabilities, selection.scope),
+        known: Known {
+            // Connections that are gone took their numbers with them.
+            totals: selection.narrow.is_none(),
+            ..Known::new(&agent.capabilities, selection.scope)
+        },
+        details: None,
+    }
+}
+
+/// How to look at the connections below each process.
+pub fn details_view(selection: &Selection, agent: &Agent) -> ConnectionView {
+    ConnectionView {
+        scope: selection.scope,
+        states: States::All,
+        // Words about processes have chosen processes already.
+        words: selection.words.clone().filter(Filter::uses_connections),
+        sort: connections::by_rate(),
+        top: None,
+        known: Some(Known::new(&agent.capabilities, selection.scope)),
+    }
+}
+
+/// What has to be asked for besides processes; adds to what the agent has to be able to do.
+pub fn wanted_details(group: GroupChoice, details: bool, selection: &mut Selection) -> Details {
+    if group.needs_connections() {
+        selection.needs.push(Need::connections("this --group"));
+    }
+    if group == GroupChoice::Interface {
+        selection.needs.push(Need::interface("--group interface"));
+    }
+    if details {
+        selection.needs.push(Need::connections("--details"));
+    }
+    if details || group.needs_connections() || selection.narrow.is_some() {
+        Details::Connections
+    } else {
+        Details::None
+    }
+}
+
+// Whether rows without traffic are printed.
+fn shows_idle(args: &WatchArgs, selection: &Selection) -> Idle {
+    let everything =
+        args.idle || !selection.filter.pids.is_empty() || selection.states != States::Live;
+    if everything {
+        Idle::Shown
+    } else {
+        Idle::Hidden
     }
 }
 
@@ -154,7 +223,7 @@ pub fn view(selection: &Selection, sort: Sort, top: Option<usize>, agent: &Agent
 ///
 /// # Errors
 /// There is no such column.
-pub fn sort(wanted: &crate::args::shaping::SortArg) -> Result<Sort, Failure> {
+pub fn sort(wanted: &SortArg) -> Result<Sort, Failure> {
     let column = columns::find(&wanted.key)?;
     Ok(Sort {
         column,

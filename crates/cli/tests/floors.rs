@@ -73,6 +73,7 @@ const HOUSES: [(&str, &[&str]); 3] = [
             "resolve",
             "target",
             "args",
+            "group",
             "failure",
             "filter",
             "session",

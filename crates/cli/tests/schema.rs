@@ -128,6 +128,23 @@ fn connections_fit() {
 }
 
 #[test]
+fn details_and_groups_fit() {
+    let mut first = sample::snapshot();
+    first.connections = support::connection::connections();
+    let agent = FakeAgent::start(Script {
+        watches: vec![vec![Step::event(Event::Snapshot(first)), Step::Idle]],
+        ..Script::default()
+    });
+    let fits = |args: &[&str]| assert_fits(&run(&agent.socket(), args).stdout);
+    assert!(fits(&["ps", "-j", "-d"]).contains("sample"));
+    assert!(fits(&["watch", "-j", "-d", "-n", "1", "--flatten"]).contains("row"));
+    for by in ["user", "proto", "family", "remote", "interface"] {
+        assert!(fits(&["ps", "-j", "-a", "-g", by]).contains("sample"));
+        assert!(fits(&["watch", "-j", "-n", "1", "--flatten", "-g", by]).contains("group"));
+    }
+}
+
+#[test]
 fn unknown_numbers_fit() {
     for missing in reply::CAPABILITIES {
         let agent = FakeAgent::start(Script {

@@ -119,9 +119,20 @@ pub enum GroupChoice {
     Family,
     /// Running and ended processes
     State,
+    /// Addresses of the other end (not of the past)
+    Remote,
+    /// Ports, the lower one of the two ends (not of the past)
+    Port,
+    /// Network interfaces (not of the past)
+    Interface,
 }
 
 impl GroupChoice {
+    /// Whether only single connections can tell.
+    pub fn needs_connections(self) -> bool {
+        matches!(self, Self::Remote | Self::Port | Self::Interface)
+    }
+
     /// As typed and printed.
     pub fn name(self) -> &'static str {
         match self {
@@ -134,6 +145,9 @@ impl GroupChoice {
             Self::Proto => "proto",
             Self::Family => "family",
             Self::State => "state",
+            Self::Remote => "remote",
+            Self::Port => "port",
+            Self::Interface => "interface",
         }
     }
 }

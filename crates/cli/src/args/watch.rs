@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use clap::Args;
 
+use super::query::GroupChoice;
 use super::selection::SelectionArgs;
 use super::shaping::OutputArgs;
 use super::shaping::ShapingArgs;
@@ -42,6 +43,12 @@ pub struct WatchArgs {
     /// Accepted for habit; watch always continues
     #[arg(short, long, hide_short_help = true)]
     pub continuous: bool,
+    /// One row for each of these, instead of one per process
+    #[arg(short, long, value_name = "WHAT", default_value = "process")]
+    pub group: GroupChoice,
+    /// The connections below each process
+    #[arg(short, long)]
+    pub details: bool,
     /// Which processes.
     #[command(flatten)]
     pub selection: SelectionArgs,
@@ -64,6 +71,12 @@ pub struct ProcessesArgs {
     /// Repeat in this step, a multiple of the agent's tick
     #[arg(long, value_name = "DUR", value_parser = span::parse_positive)]
     pub interval: Option<Duration>,
+    /// One row for each of these, instead of one per process
+    #[arg(short, long, value_name = "WHAT", default_value = "process")]
+    pub group: GroupChoice,
+    /// The connections below each process
+    #[arg(short, long)]
+    pub details: bool,
     /// Which processes.
     #[command(flatten)]
     pub selection: SelectionArgs,

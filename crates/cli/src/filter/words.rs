@@ -56,7 +56,7 @@ impl Words {
 /// It cannot be read, or names a user that does not exist here.
 pub fn expression(text: &str) -> Result<Filter, Failure> {
     let filter = Filter::parse(text).map_err(|error| {
-        let [line, caret] = error.marked(text, |part| sanitize(part), width);
+        let [line, caret] = error.marked(text, sanitize, width);
         let what = error.to_string();
         Failure::Usage(format!(
             "filter: {}\n      {line}\n      {caret}",
@@ -226,8 +226,10 @@ mod tests {
 
     #[test]
     fn more_than_the_language_takes_is_said() {
-        let mut args = SelectionArgs::default();
-        args.units = vec!["x".repeat(600), "y".repeat(600)];
+        let args = SelectionArgs {
+            units: vec!["x".repeat(600), "y".repeat(600)],
+            ..SelectionArgs::default()
+        };
         let text = Words::read(&args).unwrap_err().to_string();
         assert_eq!(
             text,

@@ -1,8 +1,11 @@
 //! One sample as it will be printed: which rows, in which order, with which sums.
 
 use std::cmp::Ordering;
+use std::collections::HashMap;
 
 use super::columns::Column;
+use super::connections::block::Line as ConnectionLine;
+use super::connections::block::View as ConnectionView;
 use super::line::Line;
 use super::numbers::Known;
 use super::numbers::Numbers;
@@ -13,6 +16,7 @@ use crate::row::scope::connections;
 use crate::row::Bytes;
 use crate::row::Counter;
 use crate::row::Extent;
+use crate::row::ProcessId;
 use crate::row::ProcessRow;
 use crate::row::Sample;
 use crate::row::Scope;
@@ -35,6 +39,8 @@ pub struct View {
     pub top: Option<usize>,
     /// What the agent counts.
     pub known: Known,
+    /// How to look at the connections of each process; `None`: not at all.
+    pub details: Option<ConnectionView>,
 }
 
 /// Which processes the agent was asked for.
@@ -79,6 +85,8 @@ pub struct Block<'a> {
     pub reach: Reach,
     /// Socket bytes without a process; `None`: the scope is narrower than they are known.
     pub unattributed: Option<Numbers>,
+    /// The connections of each process, in order; `None`: not asked for.
+    pub details: Option<HashMap<ProcessId, Vec<ConnectionLine<'a>>>>,
 }
 
 /// Several processes together.
@@ -137,6 +145,7 @@ impl View {
                 States::Exited | States::All => Reach::Selected,
             },
             unattributed: unattributed.map(|counter| machine(numbers(counter), sample.extent)),
+            details: self.details.as_ref().map(|view| details(view, sample)),
         }
     }
 
@@ -185,7 +194,17 @@ impl View {
     }
 }
 
-impl Block<'_> {
+impl<'a> Block<'a> {
+    /// The connections of the process of `line`; `None`: not asked for.
+    pub fn details_of(&self, line: &Line<'_>) -> Option<&[ConnectionLine<'a>]> {
+        let details = self.details.as_ref()?;
+        Some(
+            details
+                .get(&line.row.facts.id)
+                .map_or(&[], |lines| lines.as_slice()),
+        )
+    }
+
     /// What the row of totals shows.
     pub fn total(&self) -> &Sum {
         match self.reach {
@@ -202,6 +221,20 @@ impl Sort {
             .then_with(|| b.moved().cmp(&a.moved()))
             .then_with(|| a.row.facts.id.cmp(&b.row.facts.id))
     }
+}
+
+fn details<'a>(
+    view: &ConnectionView,
+    sample: &'a Sample,
+) -> HashMap<ProcessId, Vec<ConnectionLine<'a>>> {
+    let mut details: HashMap<_, Vec<_>> = HashMap::new();
+    for line in view.block(sample, None).lines {
+        details
+            .entry(line.connection.process)
+            .or_default()
+            .push(line);
+    }
+    details
 }
 
 // What the history does not keep of the machine is unknown.

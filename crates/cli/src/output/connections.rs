@@ -33,6 +33,7 @@ use super::Printer;
 use crate::args::connections::ConnectionsArgs;
 use crate::args::global::GlobalArgs;
 use crate::args::shaping::FormatChoice;
+use crate::args::shaping::Order;
 use crate::failure::Failure;
 use crate::filter::Selection;
 use crate::resolve::Resolver;
@@ -217,6 +218,12 @@ impl Wish<'_> {
     }
 }
 
+/// The fastest first.
+pub fn by_rate() -> (&'static Column, Order) {
+    let rate = COLUMNS.iter().find(|column| column.id == "rate");
+    (rate.unwrap_or(&COLUMNS[0]), Order::Descending)
+}
+
 // All look-ups together may hold up the output for so long.
 const RESOLVE_BUDGET: Duration = Duration::from_millis(200);
 
@@ -239,7 +246,7 @@ impl Printer for Connections {
             let addresses = shown.filter_map(|connection| Some(connection.remote?.address));
             resolver.learn(addresses, &mut self.names);
         }
-        let block = self.view.block(sample, &self.names);
+        let block = self.view.block(sample, Some(&self.names));
         match &self.form {
             Form::Table(table) => {
                 if self.pace == Pace::Stream {

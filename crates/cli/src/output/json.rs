@@ -77,7 +77,7 @@ impl Printer for Lines {
             Grain::Tick => line(&object("sample", self.shape.sample(block)), out),
             Grain::Row => {
                 for row in &block.lines {
-                    line(&object("row", self.shape.flat_row(row)), out);
+                    line(&object("row", self.shape.flat_row(row, block)), out);
                 }
             }
         }

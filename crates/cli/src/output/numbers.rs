@@ -26,6 +26,8 @@ pub struct Known {
     pub loopback_rx: bool,
     /// Bytes sent over loopback, by themselves.
     pub loopback_tx: bool,
+    /// Bytes since first seen, not only those of the tick.
+    pub totals: bool,
     /// Received and sent bytes of each kind, `[transport][family]`.
     pub cells: [[(bool, bool); 2]; 2],
 }
@@ -59,6 +61,7 @@ impl Known {
             exit: capabilities.has("exit"),
             loopback_rx: loopback.0,
             loopback_tx: loopback.1,
+            totals: true,
             cells: [row(Transport::Tcp), row(Transport::Udp)],
         }
     }
@@ -101,8 +104,8 @@ impl Numbers {
             tx,
             rx_rate: rx.and_then(|bytes| per_second(bytes, length)),
             tx_rate: tx.and_then(|bytes| per_second(bytes, length)),
-            rx_total: known.rx.then_some(counter.total.rx),
-            tx_total: known.tx.then_some(counter.total.tx),
+            rx_total: (known.rx && known.totals).then_some(counter.total.rx),
+            tx_total: (known.tx && known.totals).then_some(counter.total.tx),
         }
     }
 

@@ -9,6 +9,7 @@ use super::block::Sum;
 use super::line::Line;
 use super::Aggregate;
 use super::CommandLines;
+use crate::args::query::GroupChoice;
 use crate::row::Extent;
 use crate::row::Scope;
 use crate::session::agent::Agent;
@@ -73,6 +74,48 @@ pub struct SampleRecord {
     rows: Vec<row::RowRecord>,
     aggregated: Option<Totals>,
     lower_bound: bool,
+}
+
+/// One tick in groups.
+#[derive(Debug, Serialize)]
+pub struct GroupsRecord {
+    seq: u64,
+    time: String,
+    interval_s: Option<f64>,
+    group_by: &'static str,
+    totals: Totals,
+    rows: Vec<GroupRecord>,
+    aggregated: Option<Totals>,
+    lower_bound: bool,
+}
+
+/// One group.
+#[derive(Debug, Serialize)]
+#[allow(missing_docs)]
+pub struct GroupRecord {
+    pub group: Option<String>,
+    pub processes: usize,
+    pub rx_bytes: Option<u64>,
+    pub tx_bytes: Option<u64>,
+    pub rx_bytes_per_s: Option<u64>,
+    pub tx_bytes_per_s: Option<u64>,
+    pub rx_bytes_total: Option<u64>,
+    pub tx_bytes_total: Option<u64>,
+    pub conns_tcp: Option<u32>,
+    pub conns_udp: Option<u32>,
+    pub lower_bound: bool,
+}
+
+/// One group as a line of its own.
+#[derive(Debug, Serialize)]
+#[allow(missing_docs)]
+pub struct GroupRow {
+    pub seq: u64,
+    pub time: String,
+    pub interval_s: Option<f64>,
+    pub group_by: &'static str,
+    #[serde(flatten)]
+    pub row: GroupRecord,
 }
 
 /// One row as a line of its own.
@@ -175,7 +218,7 @@ impl Shape {
             rows: block
                 .lines
                 .iter()
-                .map(|line| row::row(line, self.command_lines))
+                .map(|line| row::row(line, self.command_lines, block.details_of(line)))
                 .collect(),
             aggregated: match self.aggregate {
                 Aggregate::Wanted => Some(totals(&block.selected)),
@@ -185,8 +228,28 @@ impl Shape {
         }
     }
 
+    /// One tick in groups.
+    pub fn groups(
+        &self,
+        block: &Block<'_>,
+        by: GroupChoice,
+        rows: Vec<GroupRecord>,
+    ) -> GroupsRecord {
+        let sample = self.sample(block);
+        GroupsRecord {
+            seq: sample.seq,
+            time: sample.time,
+            interval_s: sample.interval_s,
+            group_by: by.name(),
+            totals: sample.totals,
+            rows,
+            aggregated: sample.aggregated,
+            lower_bound: sample.lower_bound,
+        }
+    }
+
     /// One row as a line of its own.
-    pub fn flat_row(&self, line: &Line<'_>) -> FlatRow {
+    pub fn flat_row(&self, line: &Line<'_>, block: &Block<'_>) -> FlatRow {
         FlatRow {
             seq: line.sample.seq,
             time: iso(line.sample.time),
@@ -194,7 +257,7 @@ impl Shape {
                 .sample
                 .length
                 .map(|length| seconds(length.as_secs_f64())),
-            row: row::row(line, self.command_lines),
+            row: row::row(line, self.command_lines, block.details_of(line)),
         }
     }
 
@@ -207,7 +270,7 @@ impl Shape {
             .map_or(line.sample.time, |exit| exit.time);
         ExitRecord {
             time: iso(time),
-            row: row::row(line, self.command_lines),
+            row: row::row(line, self.command_lines, None),
         }
     }
 

@@ -8,6 +8,7 @@ use super::block::Sum;
 use super::cells;
 use super::columns;
 use super::columns::Column;
+use super::connections;
 use super::fit;
 use super::fit::Layout;
 use super::grid;
@@ -97,7 +98,7 @@ pub enum Command {
 impl Printer for Table {
     fn sample(&mut self, block: &Block<'_>, out: &mut String) {
         if self.pace == Pace::Stream {
-            self.heading(block, out);
+            heading(block, &self.style, out);
         }
         let columns = match &self.columns {
             Columns::Fitting { usual, width } => fit::fitting(usual, *width),
@@ -128,8 +129,15 @@ impl Printer for Table {
             Columns::Chosen(_) => None,
         };
         let widths = grid::widths(&columns, &rows, limit);
-        for row in &rows {
+        let header = usize::from(self.header == Header::Shown);
+        for (index, row) in rows.iter().enumerate() {
             grid::write_row(&columns, &widths, row, self.style.charset, out);
+            let line = index
+                .checked_sub(header)
+                .and_then(|index| block.lines.get(index));
+            if let Some(details) = line.and_then(|line| block.details_of(line)) {
+                connections::table::indented(details, limit, &self.style, out);
+            }
         }
     }
 
@@ -156,16 +164,50 @@ impl Printer for Table {
     }
 }
 
-impl Table {
-    fn heading(&self, block: &Block<'_>, out: &mut String) {
-        let time = self.style.time.date_time(block.sample.time);
-        let length = match block.sample.length {
-            Some(length) => format!("{:.3} s", length.as_secs_f64()),
-            None => "n/a".to_owned(),
-        };
-        let _ = writeln!(out, "--- {time} ({length}) ---");
-    }
+/// The line above a table in a stream.
+pub fn heading(block: &Block<'_>, style: &Style, out: &mut String) {
+    let time = style.time.date_time(block.sample.time);
+    let length = match block.sample.length {
+        Some(length) => format!("{:.3} s", length.as_secs_f64()),
+        None => "n/a".to_owned(),
+    };
+    let _ = writeln!(out, "--- {time} ({length}) ---");
+}
 
+/// What moved without a process, where it is worth a row.
+pub fn unattributed(block: &Block<'_>) -> Option<Numbers> {
+    block.unattributed.filter(|numbers| {
+        block.reach == Reach::Machine && numbers.total().is_some_and(|bytes| bytes > 0)
+    })
+}
+
+/// What the row of that has in the column `id`.
+pub fn of_unattributed(id: &str, numbers: &Numbers, block: &Block<'_>) -> Value {
+    of_numbers(
+        id,
+        numbers,
+        &block.machine.numbers,
+        block.sample.lower_bound,
+    )
+}
+
+/// What the row of totals has in the column `id`.
+pub fn of_total(id: &str, block: &Block<'_>) -> Value {
+    let whole = &block.machine.numbers;
+    of_sum(id, block.total(), whole, block.sample.lower_bound)
+}
+
+/// The same of the selected processes alone.
+pub fn of_selected(id: &str, block: &Block<'_>) -> Value {
+    let whole = &block.machine.numbers;
+    match id {
+        "processes" => Value::count(block.selected.processes),
+        "lower_bound" => Value::Flag(block.sample.lower_bound),
+        id => of_sum(id, &block.selected, whole, block.sample.lower_bound),
+    }
+}
+
+impl Table {
     fn cell(&self, column: &Column, line: &Line<'_>) -> String {
         let fitting = matches!(self.columns, Columns::Fitting { .. });
         if column.id == "name" && fitting && self.command == Command::Line {
@@ -178,17 +220,11 @@ impl Table {
     }
 
     fn sums(&self, block: &Block<'_>, columns: &[&Column]) -> Vec<Vec<String>> {
-        let lower = block.sample.lower_bound;
-        let whole = block.machine.numbers;
-        let total = block.total();
         let mut rows = Vec::new();
-        let unattributed = block.unattributed.filter(|numbers| {
-            block.reach == Reach::Machine && numbers.total().is_some_and(|bytes| bytes > 0)
-        });
-        if let Some(numbers) = unattributed {
+        if let Some(numbers) = unattributed(block) {
             rows.push(self.sum_row(columns, |column| match column.id {
                 "name" => Value::Text("(unattributed)".to_owned()),
-                id => of_numbers(id, &numbers, &whole, lower),
+                id => of_unattributed(id, &numbers, block),
             }));
         }
         let has = |id| columns.iter().any(|column| column.id == id);
@@ -197,7 +233,7 @@ impl Table {
             id if id == label => Value::Text("TOTAL".to_owned()),
             "name" if has(label) => Value::Text(extent(block)),
             "name" => Value::Text(format!("TOTAL {}", extent(block))),
-            id => of_sum(id, total, &whole, lower),
+            id => of_total(id, block),
         }));
         rows
     }

@@ -33,9 +33,28 @@ impl Counter {
             total: self.total.plus(other.total),
         }
     }
+
+    /// Without `other`, never below zero.
+    pub fn less(self, other: Self) -> Self {
+        let less = |a: Bytes, b: Bytes| Bytes {
+            rx: a.rx.saturating_sub(b.rx),
+            tx: a.tx.saturating_sub(b.tx),
+        };
+        Self {
+            tick: less(self.tick, other.tick),
+            total: less(self.total, other.total),
+        }
+    }
 }
 
 impl Flows {
+    /// Changes each cell by the same one of `other`.
+    pub fn each(&mut self, other: &Self, change: fn(Counter, Counter) -> Counter) {
+        for (cell, other) in self.cells_mut().zip(other.cells()) {
+            *cell = change(*cell, *other);
+        }
+    }
+
     /// The traffic inside `scope`.
     pub fn sum(&self, scope: Scope) -> Counter {
         let mut sum = Counter::default();

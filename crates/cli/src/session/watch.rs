@@ -276,7 +276,7 @@ impl Follower {
 }
 
 // A snapshot may tell of connections that ended long ago; a stream is about its own time.
-fn current(mut sample: Sample) -> Sample {
+pub(super) fn current(mut sample: Sample) -> Sample {
     let length = sample.length.unwrap_or_default();
     let now = sample.time;
     let recent = |closed: Timestamp| {

@@ -2,9 +2,12 @@
 
 use std::time::Duration;
 
+use netmon_api::filter::Filter;
+
 use super::endings::Endings;
 use super::past::Past;
 use crate::failure::Failure;
+use crate::group::narrow::narrow;
 use crate::outcome::Outcome;
 use crate::outcome::Signals;
 use crate::output::block::View;
@@ -31,6 +34,8 @@ pub struct Stream {
     pub printer: Box<dyn Printer>,
     /// How to look at samples.
     pub view: View,
+    /// What the numbers of processes are narrowed to; `None`: all of their connections.
+    pub narrow: Option<Filter>,
     /// Joins ticks to the wanted step.
     pub merge: Merge,
     /// Where the text goes.
@@ -108,7 +113,7 @@ impl Stream {
         };
         let mut text = String::new();
         if let Some(rest) = self.merge.flush() {
-            self.print(&rest, &mut endings, &mut text);
+            self.print(rest, &mut endings, &mut text);
         }
         self.printer.end(reason, &mut text);
         // The last words are not worth another error.
@@ -179,7 +184,10 @@ impl Stream {
                 }
                 Event::Back(agent) => {
                     lost = Connection::Up;
-                    self.view.known = Known::new(&agent.capabilities, self.view.scope);
+                    self.view.known = Known {
+                        totals: self.view.known.totals,
+                        ..Known::new(&agent.capabilities, self.view.scope)
+                    };
                     self.tell.line("-- connected again --");
                     self.printer.notice("connected again", &mut text);
                 }
@@ -196,7 +204,7 @@ impl Stream {
             return Ok(());
         };
         let mut text = String::new();
-        self.print(&sample, endings, &mut text);
+        self.print(sample, endings, &mut text);
         self.printed += 1;
         self.put(text).await?;
         if self.limits.count > 0 && self.printed >= self.limits.count {
@@ -213,11 +221,14 @@ impl Stream {
         self.put(text).await
     }
 
-    fn print(&mut self, sample: &Sample, endings: &mut Endings, text: &mut String) {
-        self.printer.sample(&self.view.block(sample), text);
-        for row in endings.of(sample) {
+    fn print(&mut self, mut sample: Sample, endings: &mut Endings, text: &mut String) {
+        if let Some(filter) = &self.narrow {
+            narrow(&mut sample, filter);
+        }
+        self.printer.sample(&self.view.block(&sample), text);
+        for row in endings.of(&sample) {
             self.printer
-                .exit(&self.view.line(row, sample, Bytes::default()), text);
+                .exit(&self.view.line(row, &sample, Bytes::default()), text);
         }
     }
 

@@ -95,7 +95,6 @@ fn row(pid: u32, conns: u32, peak: u64, flows: Vec<v1::Flow>) -> v1::Row {
         tcp_retransmits: Some(u64::from(conns) / 4),
         tcp_resets: Some(0),
         tcp_connects_failed: Some(0),
-        ..v1::Row::default()
     }
 }
 

@@ -83,7 +83,7 @@ impl Line<'_> {
 
 impl View {
     /// What to print of `sample`.
-    pub fn block<'a>(&self, sample: &'a Sample, names: &'a Names) -> Block<'a> {
+    pub fn block<'a>(&self, sample: &'a Sample, names: Option<&'a Names>) -> Block<'a> {
         let processes: HashMap<ProcessId, &ProcessRow> = sample
             .rows
             .iter()
@@ -125,7 +125,7 @@ impl View {
         connection: &'a Connection,
         process: Option<&'a ProcessRow>,
         sample: &'a Sample,
-        names: &'a Names,
+        names: Option<&'a Names>,
     ) -> Line<'a> {
         let numbers = self.known.map_or(Numbers::UNKNOWN, |known| {
             let (rx, tx) = known.cells[connection.transport as usize][connection.family as usize];
@@ -138,7 +138,8 @@ impl View {
             numbers,
             remote_name: connection
                 .remote
-                .and_then(|end| names.get(&end.address))
+                .zip(names)
+                .and_then(|(end, names)| names.get(&end.address))
                 .map(String::as_str),
         }
     }

@@ -62,6 +62,25 @@ pub fn fitting(width: usize) -> Vec<&'static Column> {
     fitting_in(&every(COLUMNS), layout, width)
 }
 
+/// Those of the connections below a process, in `width` cells; `None`: all of them.
+pub fn details(width: Option<usize>) -> Vec<&'static Column> {
+    fitting_in(&every(COLUMNS), DETAILS, width.unwrap_or(usize::MAX))
+}
+
+const DETAILS: &[(&str, u8)] = &[
+    ("proto", 2),
+    ("local", 4),
+    ("remote", 1),
+    ("state", 3),
+    ("rx", 1),
+    ("tx", 1),
+    ("total", 5),
+    ("rtt", 6),
+    ("retransmits", 7),
+    ("interface", 8),
+    ("age", 9),
+];
+
 const FULL: &[(&str, u8)] = &[
     ("proto", 2),
     ("local", 2),
@@ -128,5 +147,6 @@ mod tests {
             assert!(find_in(&every(COLUMNS), id).is_ok(), "{id}");
         }
         assert_eq!(fitting(1000).len(), FULL.len());
+        assert_eq!(details(None).len(), DETAILS.len());
     }
 }

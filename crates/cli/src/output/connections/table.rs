@@ -3,7 +3,9 @@
 use std::fmt::Write as _;
 
 use super::block::Block;
+use super::block::Line;
 use super::columns::Column;
+use super::layout;
 use crate::output::grid;
 use crate::output::value::Style;
 use crate::output::value::Value;
@@ -57,6 +59,28 @@ impl Table {
         }
     }
 }
+
+/// The connections of one process, below its row.
+pub fn indented(lines: &[Line<'_>], limit: Option<usize>, style: &Style, out: &mut String) {
+    let limit = limit.map(|limit| limit.saturating_sub(INDENT.len()));
+    let columns = layout::details(limit);
+    let rows: Vec<Vec<String>> = lines
+        .iter()
+        .map(|line| {
+            let cells = columns.iter();
+            cells
+                .map(|column| (column.value)(line).human(style))
+                .collect()
+        })
+        .collect();
+    let widths = grid::widths(&columns, &rows, limit);
+    for row in &rows {
+        out.push_str(INDENT);
+        grid::write_row(&columns, &widths, row, style.charset, out);
+    }
+}
+
+const INDENT: &str = "        ";
 
 /// What the row of totals has in the column `id`.
 pub fn of_sum(id: &str, block: &Block<'_>) -> Value {

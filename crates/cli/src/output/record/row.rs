@@ -5,6 +5,9 @@ use serde::Serialize;
 use super::clean;
 use super::seconds;
 use crate::output::cells;
+use crate::output::connections::block::Line as ConnectionLine;
+use crate::output::connections::record::connection;
+use crate::output::connections::record::ConnectionRecord;
 use crate::output::line::Line;
 use crate::output::numbers::Known;
 use crate::output::past::block::Entry;
@@ -57,6 +60,8 @@ pub struct RowRecord {
     loopback_rx_bytes_total: Option<u64>,
     loopback_tx_bytes_total: Option<u64>,
     lower_bound: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    connections: Option<Vec<ConnectionRecord>>,
 }
 
 #[derive(Debug, Serialize)]
@@ -75,8 +80,12 @@ struct Cell {
     tx_bytes_total: Option<u64>,
 }
 
-/// The record of one process.
-pub fn row(line: &Line<'_>, command_lines: CommandLines) -> RowRecord {
+/// The record of one process; `details`: its connections, if they are asked for.
+pub fn row(
+    line: &Line<'_>,
+    command_lines: CommandLines,
+    details: Option<&[ConnectionLine<'_>]>,
+) -> RowRecord {
     let facts = &line.row.facts;
     let known = line.known;
     let exit = facts.exit.filter(|_| known.exit);
@@ -127,9 +136,10 @@ pub fn row(line: &Line<'_>, command_lines: CommandLines) -> RowRecord {
         tcp_resets: line.row.health.resets,
         tcp_connects_failed: line.row.health.connects_failed,
         by_proto: by_proto(line),
-        loopback_rx_bytes_total: known.loopback_rx.then_some(loopback.total.rx),
-        loopback_tx_bytes_total: known.loopback_tx.then_some(loopback.total.tx),
+        loopback_rx_bytes_total: (known.loopback_rx && known.totals).then_some(loopback.total.rx),
+        loopback_tx_bytes_total: (known.loopback_tx && known.totals).then_some(loopback.total.tx),
         lower_bound: line.sample.lower_bound,
+        connections: details.map(|lines| lines.iter().map(connection).collect()),
     }
 }
 
@@ -197,6 +207,7 @@ pub fn past_process(entry: &Entry<'_>, facts: &Facts, command_lines: CommandLine
             .filter(|_| entry.known.loopback_tx)
             .map(|counter| counter.total.tx),
         lower_bound: entry.step.lower_bound,
+        connections: None,
     }
 }
 
@@ -239,7 +250,7 @@ fn cell(counter: Counter, known: Known, transport: Transport, family: Family) ->
     Cell {
         rx_bytes: rx.then_some(counter.tick.rx),
         tx_bytes: tx.then_some(counter.tick.tx),
-        rx_bytes_total: rx.then_some(counter.total.rx),
-        tx_bytes_total: tx.then_some(counter.total.tx),
+        rx_bytes_total: (rx && known.totals).then_some(counter.total.rx),
+        tx_bytes_total: (tx && known.totals).then_some(counter.total.tx),
     }
 }
