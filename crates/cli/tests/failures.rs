@@ -269,7 +269,7 @@ fn wrong_options_are_refused_before_the_agent_is_asked() {
         &["watch", "-f", "csv", "--events"],
         &["watch", "-4", "-6"],
         &["watch", "-u", "no such user"],
-        &["watch", "-g", "user"],
+        &["watch", "-g", "colour"],
         &["ps", "--top", "many"],
         &["status", "--json", "--check"],
         &["frobnicate"],

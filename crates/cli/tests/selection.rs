@@ -18,7 +18,12 @@ fn sent(args: &[&str]) -> String {
     let mut all = vec!["ps"];
     all.extend(args);
     printed(&agent, &all);
-    agent.lists()[0].expression.clone()
+    // With single connections it is a stream that is asked, of which the first tick is taken.
+    let streams = agent.requests();
+    let filters = streams.into_iter().filter_map(|request| request.filter);
+    let mut all: Vec<_> = agent.lists().into_iter().chain(filters).collect();
+    assert_eq!(all.len(), 1);
+    all.remove(0).expression
 }
 
 #[test]
