@@ -42,12 +42,14 @@ static __always_inline bool has_upper_protocol(const struct sock *sk)
 	return BPF_CORE_READ((const struct inet_connection_sock *)sk, icsk_ulp_ops) != 0;
 }
 
+/* The type of where it goes says how much is read: all of an IPv6 address needs an array. */
 static __always_inline void read_remote(const struct sock *sk, struct socket_state *socket,
 					__be32 *remote)
 {
 	/* skc_daddr of an accepted native IPv6 socket holds rubbish: never read it for AF_INET6. */
 	if (socket->family == AF_INET6)
-		BPF_CORE_READ_INTO(remote, sk, __sk_common.skc_v6_daddr.in6_u.u6_addr32);
+		BPF_CORE_READ_INTO((__be32(*)[4])remote, sk,
+				   __sk_common.skc_v6_daddr.in6_u.u6_addr32);
 	else
 		BPF_CORE_READ_INTO(remote, sk, __sk_common.skc_daddr);
 }
@@ -65,7 +67,8 @@ static __always_inline void classify(const struct sock *sk, struct socket_state 
 	int over;
 
 	if (socket->family == AF_INET6) {
-		BPF_CORE_READ_INTO(local, sk, __sk_common.skc_v6_rcv_saddr.in6_u.u6_addr32);
+		BPF_CORE_READ_INTO((__be32(*)[4])local, sk,
+				   __sk_common.skc_v6_rcv_saddr.in6_u.u6_addr32);
 		if (!mapped_v4(remote) && !mapped_v4(local))
 			flow |= FLOW_FAMILY;
 		loopback = loopback_v6(remote) || loopback_v6(local);

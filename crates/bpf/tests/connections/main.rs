@@ -129,6 +129,42 @@ fn connections_add_up_to_their_processes() {
 }
 
 #[test]
+fn both_ends_are_told_as_the_socket_names_them() {
+    let Some(mut counting) = Counting::start("ends", 1024, 1 << 16) else {
+        return;
+    };
+    let mut streams = vec![pair("127.0.0.1:0"), pair("[::1]:0")];
+    // One that is of IPv6 and carries IPv4.
+    let both = TcpListener::bind("[::]:0").unwrap();
+    let port = both.local_addr().unwrap().port();
+    let client = TcpStream::connect(format!("[::ffff:127.0.0.1]:{port}")).unwrap();
+    streams.push((client, both.accept().unwrap().0));
+    for (client, server) in &mut streams {
+        send(client, server, 100);
+    }
+    let flat = |address: SocketAddr| SocketAddr::new(address.ip().to_canonical(), address.port());
+    let reading = counting.agree(&[std::process::id()]);
+    for (client, server) in &streams {
+        for socket in [client, server] {
+            let told = open(&reading, flat(socket.local_addr().unwrap()));
+            assert_eq!(told.len(), 1, "{socket:?}");
+            assert_eq!(told[0].remote, Some(flat(socket.peer_addr().unwrap())));
+        }
+    }
+    let totals = |(id, traffic): &(_, netmon_bpf::abi::Traffic)| {
+        let id: &netmon_bpf::abi::ProcessId = id;
+        (id.pid == std::process::id()).then_some(traffic.flows)
+    };
+    let flows = reading.processes.iter().find_map(totals).unwrap();
+    // Loopback, TCP: IPv4 RX, then IPv6 RX.
+    assert_eq!(
+        (flows[8].bytes, flows[10].bytes),
+        (200, 100),
+        "mapped is IPv4"
+    );
+}
+
+#[test]
 fn a_shared_socket_is_a_connection_of_each_process() {
     let Some(mut counting) = Counting::start("shared", 1024, 1 << 16) else {
         return;
