@@ -101,6 +101,7 @@ def visit(series, hooks, kernel, parts, disk, tests, options, logs):
     if "Kernel panic" in console.read_text(errors="replace"):
         # Text patching of a running 7.3 with two CPUs fails under emulation now and then.
         print("the guest's kernel died; again with one CPU ...", end=" ", flush=True)
+        console.rename(console.with_suffix(".died"))
         sections = machine.boot(kernel, archives, disk, 1, options.limit, console)
     said = "".join(f"== {name} ({section.code})\n{section.text}"
                    for name, section in sections.items())
