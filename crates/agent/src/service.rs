@@ -124,6 +124,15 @@ impl NetmonService for Service {
         ))))
     }
 
+    type WatchPacketsStream = Messages<v1::WatchPacketsResponse>;
+
+    async fn watch_packets(
+        &self,
+        _request: Request<v1::WatchPacketsRequest>,
+    ) -> Reply<Self::WatchPacketsStream> {
+        Err(Status::unimplemented("this agent does not trace packets"))
+    }
+
     type WatchTrafficStream = Messages<v1::WatchTrafficResponse>;
 
     async fn watch_traffic(

@@ -115,6 +115,7 @@ impl About {
             losses: losses(condition),
             load: Some(self.load(condition)),
             retention: Some(self.retention(condition, history, &anchor)),
+            trace_points: Vec::new(),
         }
     }
 

@@ -221,6 +221,14 @@ impl NetmonService for Service {
     type WatchTrafficStream = Events<v1::WatchTrafficResponse>;
     type QueryHistoryStream = Events<v1::QueryHistoryResponse>;
     type ListConnectionsStream = Events<v1::ListConnectionsResponse>;
+    type WatchPacketsStream = Events<v1::WatchPacketsResponse>;
+
+    async fn watch_packets(
+        &self,
+        _request: Request<v1::WatchPacketsRequest>,
+    ) -> Result<Response<Self::WatchPacketsStream>, Status> {
+        Err(Status::unimplemented("this agent does not trace packets"))
+    }
 
     async fn list_connections(
         &self,

@@ -101,6 +101,7 @@ pub fn agent() -> v1::GetAgentResponse {
             problem: None,
             frames_damaged: 0,
         }),
+        trace_points: Vec::new(),
     }
 }
 
