@@ -77,6 +77,10 @@ impl Screen {
 impl Display for Screen {
     fn draw(&mut self, model: &Model) -> io::Result<()> {
         self.terminal.draw(|frame| view::render(model, frame))?;
+        #[cfg(feature = "test-panic")]
+        if model.tick().is_some() && std::env::var_os("NETMON_TEST_PANIC").is_some() {
+            panic!("NETMON_TEST_PANIC is set");
+        }
         Ok(())
     }
 
