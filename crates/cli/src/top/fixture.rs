@@ -9,12 +9,14 @@ use jiff::Timestamp;
 use super::action::Action;
 use super::action::Clock;
 use super::layout::Size;
+use super::model::recall::Recall;
 use super::model::screen::Pane;
 use super::model::screen::Screen;
 use super::model::settings::Settings;
 use super::model::sort::Sort;
 use super::model::tick::Changes;
 use super::model::tick::Connections;
+use super::model::tick::Origin;
 use super::model::tick::Quality;
 use super::model::tick::Tick;
 use super::model::Coverage;
@@ -61,11 +63,13 @@ pub fn tick(seq: usize) -> Tick {
         time: time(seq as u64),
         length: Some(Duration::from_secs(1)),
         quality: Quality::Exact,
-        host: Flows::default(),
+        origin: Origin::Watched,
+        host: Some(Flows::default()),
         shown: Flows::default(),
-        unattributed: Counter::default(),
-        processes: 0,
-        active: 0,
+        unattributed: Bytes::default(),
+        unattributed_total: Some(Bytes::default()),
+        processes: Some(0),
+        active: Some(0),
         connections: Connections::default(),
         changes: Changes::default(),
     }
@@ -463,6 +467,7 @@ pub fn empty(width: u16, height: u16) -> Model {
         agent: agent(),
         clock: clock(NOW - 121),
         socket: "/run/netmon/agent.sock".to_owned(),
+        recall: Recall::new(Duration::from_secs(600), None, None),
     };
     let mut model = Model::new(opening);
     model.apply(Action::Resize(Size { width, height }));

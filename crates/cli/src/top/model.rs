@@ -2,6 +2,7 @@
 
 pub mod chart;
 pub mod feed;
+pub mod goto;
 pub mod line;
 pub mod link;
 pub mod list;
@@ -10,6 +11,7 @@ pub mod notices;
 pub mod past;
 pub mod position;
 pub mod read;
+pub mod recall;
 pub mod report;
 pub mod roster;
 pub mod scale;
@@ -17,6 +19,7 @@ pub mod screen;
 pub mod settings;
 pub mod sort;
 pub mod steer;
+pub mod stored;
 pub mod switch;
 pub mod tick;
 
@@ -29,6 +32,8 @@ use self::notices::Notices;
 use self::past::Past;
 use self::past::TickNumber;
 use self::position::Position;
+use self::recall::Recall;
+use self::recall::Stretch;
 use self::roster::Roster;
 use self::scale::Scale;
 use self::screen::Pane;
@@ -92,6 +97,8 @@ pub struct Opening {
     pub clock: Clock,
     /// Where the agent listens. Not sanitised.
     pub socket: String,
+    /// What is wanted of the past.
+    pub recall: Recall,
 }
 
 /// The state of the viewer.
@@ -125,6 +132,9 @@ pub struct Model {
     exited: List,
     roster: Roster,
     past: Past,
+    /// The stretch of time that goes on growing, while another one is on screen.
+    aside: Option<Stretch>,
+    recall: Recall,
     zero: Option<Zero>,
     scales: [Scale; 2],
     visited_peaks: Vec<TickNumber>,
@@ -168,6 +178,8 @@ impl Model {
             exited: List::default(),
             roster: Roster::default(),
             past: Past::default(),
+            aside: None,
+            recall: opening.recall,
             zero: None,
             scales: [Scale::default(); 2],
             visited_peaks: Vec::new(),
@@ -180,6 +192,7 @@ impl Model {
             model.list_mut(pane).sort = opening.sort;
         }
         model.meet(opening.agent);
+        model.past = Past::new(recall::FIRST, model.recall.room(model.step()));
         model.announce_limits();
         model
     }
@@ -187,8 +200,18 @@ impl Model {
     /// Lets something happen.
     pub fn apply(&mut self, action: Action) -> Effect {
         let (change, effect) = self.take(action);
+        if self.position == Position::Live {
+            self.return_to_present();
+        }
         match change {
             Change::None | Change::Paint => {}
+            // What is over stays as it was, unless it has to make room.
+            Change::Tick if self.is_away() => {}
+            Change::Tick if self.position != Position::Live => {
+                if self.position != self.position.kept(&self.past) {
+                    self.fill_lists();
+                }
+            }
             Change::Lists => self.fill_lists(),
             Change::Tick => {
                 self.fill_lists();
@@ -217,6 +240,7 @@ impl Model {
             Action::Show(screen) => return self.show(screen),
             Action::ShowNeighbour(step) => return self.show(self.screen.step(step)),
             Action::Switch(switch) => return self.switch(switch),
+            Action::Past(answer) => return (self.recalled(*answer), Effect::Nothing),
             Action::Feed(event) => return (self.hear(event), Effect::Nothing),
             Action::Agent(agent) => {
                 self.meet(*agent);

@@ -4,6 +4,7 @@ use std::env;
 use std::time::Duration;
 
 use super::action::Clock;
+use super::model::recall::Recall;
 use super::model::screen::Pane;
 use super::model::screen::Screen;
 use super::model::settings::Charset;
@@ -26,11 +27,16 @@ use crate::failure::Failure;
 use crate::filter::Need;
 use crate::filter::Selection;
 use crate::filter::States;
+use crate::query::when;
 use crate::session::agent::Agent;
 use crate::session::watch::Details;
 use crate::session::watch::Follow;
 use crate::session::watch::Reconnect;
+use crate::units::moment::Moment;
 use crate::units::time::TimeFormat;
+
+/// How much of the past is fetched at the start.
+const HISTORY: Duration = Duration::from_secs(600);
 
 /// What the user wants to see first.
 #[derive(Debug)]
@@ -40,6 +46,8 @@ pub struct Wishes {
     settings: Settings,
     selection: Selection,
     interval: Duration,
+    history: Duration,
+    at: Option<Moment>,
     terminal: CanShow,
 }
 
@@ -116,6 +124,8 @@ impl Wishes {
             settings,
             selection,
             interval,
+            history: args.history.unwrap_or(HISTORY),
+            at: args.at.clone(),
             terminal,
         })
     }
@@ -154,6 +164,7 @@ impl Wishes {
             agent,
             clock,
             socket,
+            recall: Recall::new(self.history, self.at.clone(), when::boot()),
         }
     }
 }

@@ -20,6 +20,8 @@ use crate::top::fixture::NOW;
 use crate::top::layout::Size;
 use crate::top::model::chart::Column;
 use crate::top::model::link::Link;
+use crate::top::model::recall::Recall;
+use crate::top::model::recall::FIRST;
 use crate::top::model::screen::Pane;
 use crate::top::model::screen::Screen;
 use crate::top::model::settings::Settings;
@@ -165,6 +167,7 @@ fn a_longer_interval_makes_longer_steps() {
         agent: fixture::agent(),
         clock: fixture::clock(0),
         socket: String::new(),
+        recall: Recall::new(Duration::ZERO, None, None),
     });
     model.apply(Action::Resize(Size {
         width: 80,
@@ -174,7 +177,7 @@ fn a_longer_interval_makes_longer_steps() {
         feed(&mut model, web01(seq));
     }
     assert_eq!(model.step(), Duration::from_secs(5));
-    assert_eq!(model.past.newest(), Some(1));
+    assert_eq!(model.past.newest(), Some(FIRST + 1));
     assert_eq!(model.tick().unwrap().length, Some(Duration::from_secs(5)));
 }
 
