@@ -1,5 +1,6 @@
 //! Sample data for tests: the host web-01 with its twelve running and seven ended processes.
 
+pub mod facts;
 pub mod hands;
 
 use std::time::Duration;
@@ -9,6 +10,7 @@ use jiff::Timestamp;
 use super::action::Action;
 use super::action::Clock;
 use super::layout::Size;
+use super::model::filtering::Filtering;
 use super::model::screen::Pane;
 use super::model::screen::Screen;
 use super::model::settings::Settings;
@@ -254,7 +256,7 @@ pub fn row(process: &Process) -> ProcessRow {
         sum_per_s: peak,
         time: Some(time(NOW - 400)),
     };
-    ProcessRow {
+    let mut row = ProcessRow {
         facts: Facts {
             id: ProcessId {
                 pid,
@@ -281,7 +283,9 @@ pub fn row(process: &Process) -> ProcessRow {
         peaks,
         peaks_with_loopback: peaks,
         health: TcpHealth::default(),
-    }
+    };
+    facts::describe(&mut row.facts);
+    row
 }
 
 /// The ended processes of the sample host: name, bytes, seconds before now, milliseconds of life.
@@ -463,6 +467,7 @@ pub fn empty(width: u16, height: u16) -> Model {
         agent: agent(),
         clock: clock(NOW - 121),
         socket: "/run/netmon/agent.sock".to_owned(),
+        filtering: Filtering::default(),
     };
     let mut model = Model::new(opening);
     model.apply(Action::Resize(Size { width, height }));

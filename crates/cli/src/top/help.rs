@@ -1,5 +1,7 @@
 //! The keys, as the help shows them.
 
+pub mod syntax;
+
 use super::layout::Size;
 
 /// One row: keys and what they do, or the name of a group.
@@ -40,6 +42,7 @@ pub const RIGHT: &[Row] = &[
     Row::Keys("S  < >  I", "menu, move, reverse"),
     Row::Keys("f", "freeze order"),
     Row::Title("SHOW"),
+    Row::Keys("/", "filter"),
     Row::Keys("i  o", "idle rows, loopback"),
     Row::Keys("m  z", "rate/total, zero"),
     Row::Keys("u  U", "bits, SI/IEC"),

@@ -2,6 +2,8 @@
 
 pub mod chart;
 pub mod feed;
+pub mod filtering;
+pub mod input;
 pub mod line;
 pub mod link;
 pub mod list;
@@ -9,19 +11,24 @@ pub mod moment;
 pub mod notices;
 pub mod past;
 pub mod position;
+pub mod prompt;
 pub mod read;
 pub mod report;
 pub mod roster;
 pub mod scale;
 pub mod screen;
 pub mod settings;
+pub mod sockets;
 pub mod sort;
 pub mod steer;
+pub mod subject;
 pub mod switch;
 pub mod tick;
 
 use std::time::Duration;
 
+use self::filtering::Filtering;
+use self::line::Line;
 use self::link::Link;
 use self::list::List;
 use self::moment::Zero;
@@ -29,6 +36,7 @@ use self::notices::Notices;
 use self::past::Past;
 use self::past::TickNumber;
 use self::position::Position;
+use self::prompt::Prompt;
 use self::roster::Roster;
 use self::scale::Scale;
 use self::screen::Pane;
@@ -36,6 +44,7 @@ use self::screen::Popup;
 use self::screen::Screen;
 use self::settings::Mouse;
 use self::settings::Settings;
+use self::sockets::Sockets;
 use self::sort::Sort;
 use super::action::Action;
 use super::action::Clock;
@@ -92,6 +101,8 @@ pub struct Opening {
     pub clock: Clock,
     /// Where the agent listens. Not sanitised.
     pub socket: String,
+    /// Which rows are shown, and the filters of earlier sessions.
+    pub filtering: Filtering,
 }
 
 /// The state of the viewer.
@@ -119,6 +130,8 @@ pub struct Model {
     pub clock: Clock,
     /// Where the agent listens. Not sanitised.
     pub socket: String,
+    /// What is being typed into the last row.
+    pub prompt: Prompt,
     coverage: Coverage,
     first_settings: Settings,
     live: List,
@@ -126,6 +139,8 @@ pub struct Model {
     roster: Roster,
     past: Past,
     zero: Option<Zero>,
+    filtering: Filtering,
+    sockets: Sockets,
     scales: [Scale; 2],
     visited_peaks: Vec<TickNumber>,
     interval: Duration,
@@ -162,6 +177,7 @@ impl Model {
             notices: Notices::default(),
             clock: opening.clock,
             socket: opening.socket,
+            prompt: Prompt::default(),
             coverage: opening.coverage,
             first_settings: opening.settings,
             live: List::default(),
@@ -169,6 +185,8 @@ impl Model {
             roster: Roster::default(),
             past: Past::default(),
             zero: None,
+            filtering: opening.filtering,
+            sockets: Sockets::default(),
             scales: [Scale::default(); 2],
             visited_peaks: Vec::new(),
             interval: opening.interval,
@@ -245,6 +263,7 @@ impl Model {
 
     fn fill_lists(&mut self) {
         self.position = self.position.kept(&self.past);
+        self.sum_filtered();
         let rows = [self.rows(Pane::Live), self.rows(Pane::Exited)];
         let selected = self.live.selected;
         let lens = moment::Lens {
@@ -259,10 +278,19 @@ impl Model {
         else {
             return;
         };
-        let (live, exited) = (
+        let (mut live, mut exited) = (
             moment.lines(Pane::Live, selected),
             moment.lines(Pane::Exited, None),
         );
+        let rates = live.iter().filter_map(|line| line.rate);
+        let rate = rates.fold(0, u64::saturating_add);
+        self.filtering.count([live.len(), exited.len()], rate);
+        if let Some(words) = &self.filtering.words {
+            let sockets = self.sockets.at(moment.time());
+            let taken = |line: &Line| moment.takes(&words.filter, line, sockets);
+            live.retain(taken);
+            exited.retain(taken);
+        }
         self.live.fill(live, rows[0], |id| self.roster.get(id));
         self.exited.fill(exited, rows[1], |id| self.roster.get(id));
     }

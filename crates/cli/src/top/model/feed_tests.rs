@@ -157,6 +157,7 @@ fn rows_add_up_to_the_total_with_what_belongs_to_nobody() {
 #[test]
 fn a_longer_interval_makes_longer_steps() {
     let mut model = Model::new(Opening {
+        filtering: crate::top::model::filtering::Filtering::default(),
         screen: Screen::List(Pane::Live),
         sort: Sort::default(),
         settings: Settings::default(),

@@ -23,6 +23,7 @@ use crate::row::ProcessId;
 use crate::row::ProcessRow;
 use crate::session::capabilities::Direction;
 use crate::top::layout;
+use crate::top::layout::Plan;
 
 /// Seconds that the TREND column shows.
 const TREND: usize = 60;
@@ -87,9 +88,14 @@ impl Model {
         self.coverage
     }
 
+    /// What is where on the screen.
+    pub fn plan(&self) -> Plan {
+        layout::plan(self.size, self.screen)
+    }
+
     /// Entries of a list that are visible.
     pub fn rows(&self, pane: Pane) -> usize {
-        let area = layout::plan(self.size, self.screen).panel(pane);
+        let area = self.plan().panel(pane);
         area.map_or(0, |area| layout::list_rows(area, self.pinned(pane)).0)
     }
 
@@ -106,6 +112,7 @@ impl Model {
     pub fn unattributed(&self) -> Option<(Bytes, Option<Rate>)> {
         let scope = self.settings.scope;
         let whole = self.coverage == Coverage::Everything
+            && self.filter().is_none()
             && scope.is_whole()
             && scope.loopback != Loopback::Only;
         let tick = self.tick().filter(|_| whole)?;
@@ -115,7 +122,7 @@ impl Model {
 
     /// Rates of the whole machine at the moment shown, received and sent; `None`: not known.
     pub fn speed(&self) -> [Option<u64>; 2] {
-        self.mean(|tick| self.host(tick))
+        self.mean(|tick| Some(self.host(tick)))
     }
 
     /// Rates of what the waveform is about, at the moment shown.
@@ -132,7 +139,13 @@ impl Model {
 
     /// The waveform on screen; `None`: there is none, or nothing seen yet.
     pub fn chart(&self) -> Option<Chart> {
-        let charts = layout::plan(self.size, self.screen).charts?;
+        let extent = self.chart_extent()?;
+        Some(Chart::new(&self.past, extent, |tick| self.chart_rate(tick)))
+    }
+
+    /// Which part of the past the waveform shows; `None`: there is none, or nothing seen yet.
+    pub fn chart_extent(&self) -> Option<Extent> {
+        let charts = self.plan().charts?;
         let mut edge = self.position.edge(&self.past)?;
         if self.past.newest() == Some(edge) && self.position.cursor().is_none() {
             edge += self.steps_without_data();
@@ -142,11 +155,8 @@ impl Model {
             zoom: self.settings.zoom.ticks(),
             columns: charts.columns(),
         };
-        let extent = self
-            .position
-            .cursor()
-            .map_or(extent, |cursor| extent.showing(cursor));
-        Some(Chart::new(&self.past, extent, |tick| self.chart_rate(tick)))
+        let cursor = self.position.cursor();
+        Some(cursor.map_or(extent, |cursor| extent.showing(cursor)))
     }
 
     /// What the top of each half of the waveform stands for, bytes per second.
@@ -191,7 +201,7 @@ impl Model {
     }
 
     pub(super) fn chart_rate(&self, tick: &Tick) -> Option<Rate> {
-        Rate::of(self.charted(tick), tick.length)
+        Rate::of(self.charted(tick)?, tick.length)
     }
 
     pub(super) fn follow_scale(&mut self) {
@@ -227,14 +237,17 @@ impl Model {
         }
     }
 
-    fn charted(&self, tick: &Tick) -> Bytes {
-        match self.coverage {
-            Coverage::Everything => self.host(tick),
-            Coverage::Selected => tick.shown.sum(self.settings.scope).tick,
-        }
+    // `None`: not known.
+    fn charted(&self, tick: &Tick) -> Option<Bytes> {
+        let scope = self.settings.scope;
+        Some(match (self.filter(), self.coverage) {
+            (Some(_), _) => self.filtered(tick)?.sum(scope).tick,
+            (None, Coverage::Everything) => self.host(tick),
+            (None, Coverage::Selected) => tick.shown.sum(scope).tick,
+        })
     }
 
-    fn mean(&self, bytes: impl Fn(&Tick) -> Bytes) -> [Option<u64>; 2] {
+    fn mean(&self, bytes: impl Fn(&Tick) -> Option<Bytes>) -> [Option<u64>; 2] {
         let Some(at) = self.position.tick(&self.past) else {
             return [None, None];
         };
@@ -242,7 +255,10 @@ impl Model {
         let window = self.past.window(at, span);
         let sum = window
             .iter()
-            .fold(Bytes::default(), |sum, tick| sum.plus(bytes(tick)));
+            .try_fold(Bytes::default(), |sum, tick| Some(sum.plus(bytes(tick)?)));
+        let Some(sum) = sum else {
+            return [None, None];
+        };
         let length: Option<Duration> = match window.len() {
             0 => None,
             _ => window.iter().map(|tick| tick.length).sum(),
