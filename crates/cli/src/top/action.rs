@@ -5,7 +5,9 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::layout::Size;
+use super::model::input::Edit;
 use super::model::past::Towards;
+use super::model::prompt::Purpose;
 use super::model::screen::Pane;
 use super::model::screen::Screen;
 use super::model::screen::Step;
@@ -57,6 +59,12 @@ pub enum Action {
     SortMenu,
     /// Past banners.
     Messages,
+    /// Type something into the last row.
+    Prompt(Purpose),
+    /// A key in the prompt.
+    Type(Edit),
+    /// Another line in the prompt: an earlier one, or one after it.
+    Recall(Step),
     /// Through a list, or what a popup shows.
     Move(Motion),
     /// Take what is marked in a menu.

@@ -2,7 +2,9 @@
 
 pub mod chart;
 pub mod feed;
+pub mod filtering;
 pub mod goto;
+pub mod input;
 pub mod line;
 pub mod link;
 pub mod list;
@@ -10,6 +12,7 @@ pub mod moment;
 pub mod notices;
 pub mod past;
 pub mod position;
+pub mod prompt;
 pub mod read;
 pub mod recall;
 pub mod report;
@@ -17,14 +20,18 @@ pub mod roster;
 pub mod scale;
 pub mod screen;
 pub mod settings;
+pub mod sockets;
 pub mod sort;
 pub mod steer;
 pub mod stored;
+pub mod subject;
 pub mod switch;
 pub mod tick;
 
 use std::time::Duration;
 
+use self::filtering::Filtering;
+use self::line::Line;
 use self::link::Link;
 use self::list::List;
 use self::moment::Zero;
@@ -32,6 +39,7 @@ use self::notices::Notices;
 use self::past::Past;
 use self::past::TickNumber;
 use self::position::Position;
+use self::prompt::Prompt;
 use self::recall::Recall;
 use self::recall::Stretch;
 use self::roster::Roster;
@@ -41,6 +49,7 @@ use self::screen::Popup;
 use self::screen::Screen;
 use self::settings::Mouse;
 use self::settings::Settings;
+use self::sockets::Sockets;
 use self::sort::Sort;
 use super::action::Action;
 use super::action::Clock;
@@ -99,6 +108,8 @@ pub struct Opening {
     pub socket: String,
     /// What is wanted of the past.
     pub recall: Recall,
+    /// Which rows are shown, and the filters of earlier sessions.
+    pub filtering: Filtering,
 }
 
 /// The state of the viewer.
@@ -126,6 +137,8 @@ pub struct Model {
     pub clock: Clock,
     /// Where the agent listens. Not sanitised.
     pub socket: String,
+    /// What is being typed into the last row.
+    pub prompt: Prompt,
     coverage: Coverage,
     first_settings: Settings,
     live: List,
@@ -136,6 +149,8 @@ pub struct Model {
     aside: Option<Stretch>,
     recall: Recall,
     zero: Option<Zero>,
+    filtering: Filtering,
+    sockets: Sockets,
     scales: [Scale; 2],
     visited_peaks: Vec<TickNumber>,
     interval: Duration,
@@ -172,6 +187,7 @@ impl Model {
             notices: Notices::default(),
             clock: opening.clock,
             socket: opening.socket,
+            prompt: Prompt::default(),
             coverage: opening.coverage,
             first_settings: opening.settings,
             live: List::default(),
@@ -181,6 +197,8 @@ impl Model {
             aside: None,
             recall: opening.recall,
             zero: None,
+            filtering: opening.filtering,
+            sockets: Sockets::default(),
             scales: [Scale::default(); 2],
             visited_peaks: Vec::new(),
             interval: opening.interval,
@@ -269,6 +287,7 @@ impl Model {
 
     fn fill_lists(&mut self) {
         self.position = self.position.kept(&self.past);
+        self.sum_filtered();
         let rows = [self.rows(Pane::Live), self.rows(Pane::Exited)];
         let selected = self.live.selected;
         let lens = moment::Lens {
@@ -283,10 +302,19 @@ impl Model {
         else {
             return;
         };
-        let (live, exited) = (
+        let (mut live, mut exited) = (
             moment.lines(Pane::Live, selected),
             moment.lines(Pane::Exited, None),
         );
+        let rates = live.iter().filter_map(|line| line.rate);
+        let rate = rates.fold(0, u64::saturating_add);
+        self.filtering.count([live.len(), exited.len()], rate);
+        if let Some(words) = &self.filtering.words {
+            let sockets = self.sockets.at(moment.time());
+            let taken = |line: &Line| moment.takes(&words.filter, line, sockets);
+            live.retain(taken);
+            exited.retain(taken);
+        }
         self.live.fill(live, rows[0], |id| self.roster.get(id));
         self.exited.fill(exited, rows[1], |id| self.roster.get(id));
     }

@@ -20,12 +20,8 @@ use crate::top::fixture::NOW;
 use crate::top::layout::Size;
 use crate::top::model::chart::Column;
 use crate::top::model::link::Link;
-use crate::top::model::recall::Recall;
 use crate::top::model::recall::FIRST;
 use crate::top::model::screen::Pane;
-use crate::top::model::screen::Screen;
-use crate::top::model::settings::Settings;
-use crate::top::model::sort::Sort;
 use crate::top::model::Coverage;
 use crate::top::model::Effect;
 use crate::top::model::Model;
@@ -159,15 +155,8 @@ fn rows_add_up_to_the_total_with_what_belongs_to_nobody() {
 #[test]
 fn a_longer_interval_makes_longer_steps() {
     let mut model = Model::new(Opening {
-        screen: Screen::List(Pane::Live),
-        sort: Sort::default(),
-        settings: Settings::default(),
-        coverage: Coverage::Everything,
         interval: Duration::from_secs(5),
-        agent: fixture::agent(),
-        clock: fixture::clock(0),
-        socket: String::new(),
-        recall: Recall::new(Duration::ZERO, None, None),
+        ..fixture::opening(0)
     });
     model.apply(Action::Resize(Size {
         width: 80,

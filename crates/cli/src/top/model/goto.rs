@@ -3,23 +3,34 @@
 use jiff::tz::TimeZone;
 
 use super::position::Position;
+use super::screen::Popup;
+use super::Change;
 use super::Model;
 use crate::text::sanitize;
 use crate::units::moment::Here;
 use crate::units::moment::Moment;
+use crate::units::moment::MomentError;
 use crate::units::moment::Point;
 use crate::units::time::TimeFormat;
 
 impl Model {
-    /// Goes to a moment as typed.
-    ///
-    /// # Errors
-    /// What is wrong with it, as a message.
-    pub fn go_to(&mut self, text: &str) -> Result<(), String> {
-        let moment = text
-            .parse()
-            .map_err(|_| format!("cannot read time '{}'", sanitize(text)))?;
-        self.go_to_moment(&moment)
+    /// Goes to what was typed. With a mistake in it the prompt stays open.
+    pub(super) fn keep_moment(&mut self) -> Change {
+        let text = self.prompt.input.text().trim().to_owned();
+        if text.is_empty() {
+            self.popup = Popup::None;
+            return Change::Paint;
+        }
+        let gone = match text.parse() {
+            Ok(moment) => self.go_to_moment(&moment),
+            Err(MomentError::Syntax) => Err(format!("cannot read time '{text}'")),
+            Err(error) => Err(format!("'{text}': {error}")),
+        };
+        match gone {
+            Ok(()) => self.popup = Popup::None,
+            Err(problem) => self.prompt.problem = Some(problem),
+        }
+        Change::View
     }
 
     pub(super) fn go_to_moment(&mut self, moment: &Moment) -> Result<(), String> {

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use jiff::Timestamp;
+use netmon_api::filter::Filter;
 
 use super::line::Activity;
 use super::line::Line;
@@ -15,6 +16,8 @@ use super::screen::Pane;
 use super::settings::Idle;
 use super::settings::Numbers;
 use super::settings::Settings;
+use super::sockets::OfTick;
+use super::subject;
 use super::tick::Connections;
 use super::tick::Origin;
 use super::tick::Tick;
@@ -131,6 +134,21 @@ impl<'a> Moment<'a> {
             .count()
     }
 
+    /// The end of the tick.
+    pub fn time(&self) -> Timestamp {
+        self.tick.time
+    }
+
+    /// Whether a filter takes a line. `sockets`: the connections of the tick; `None`: not known.
+    pub fn takes(&self, filter: &Filter, line: &Line, sockets: Option<&OfTick>) -> bool {
+        let Some(row) = self.roster.get(line.id) else {
+            return false;
+        };
+        let rates = self.rates(line.id);
+        let subject = subject::of_line(row, line, rates, self.tick.time, sockets);
+        filter.matches(&subject)
+    }
+
     /// Totals of every process at this moment.
     pub fn totals(&self) -> HashMap<ProcessId, Flows> {
         self.roster
@@ -171,17 +189,7 @@ impl<'a> Moment<'a> {
         if activity == Activity::Idle && self.lens.settings.idle == Idle::Hidden && !selected {
             return None;
         }
-        let moved = self
-            .moved
-            .get(&id)
-            .copied()
-            .unwrap_or_default()
-            .sum(self.scope())
-            .tick;
-        let length = self.length();
-        let rates = self
-            .counted(moved)
-            .map(|bytes| rate::per_second(bytes?, length));
+        let rates = self.rates(id);
         let mut line = self.line(row, activity);
         line.rate = both(rates);
         if self.lens.settings.numbers == Numbers::Rates {
@@ -189,6 +197,14 @@ impl<'a> Moment<'a> {
         }
         line.age_ms = millis(row.facts.start_time, self.tick.time);
         Some(line)
+    }
+
+    // Per second, received and sent, over the time that rates are taken of.
+    fn rates(&self, id: ProcessId) -> [Option<u64>; 2] {
+        let moved = self.moved.get(&id).copied().unwrap_or_default();
+        let length = self.length();
+        self.counted(moved.sum(self.scope()).tick)
+            .map(|bytes| rate::per_second(bytes?, length))
     }
 
     fn exited(&self, row: &ProcessRow) -> Option<Line> {

@@ -26,6 +26,7 @@ use crate::row::ProcessId;
 use crate::row::ProcessRow;
 use crate::session::capabilities::Direction;
 use crate::top::layout;
+use crate::top::layout::Plan;
 
 /// Seconds that the TREND column shows.
 const TREND: usize = 60;
@@ -113,9 +114,14 @@ impl Model {
         tick.length.filter(|length| *length * 2 > self.step() * 3)
     }
 
+    /// What is where on the screen.
+    pub fn plan(&self) -> Plan {
+        layout::plan(self.size, self.screen)
+    }
+
     /// Entries of a list that are visible.
     pub fn rows(&self, pane: Pane) -> usize {
-        let area = layout::plan(self.size, self.screen).panel(pane);
+        let area = self.plan().panel(pane);
         area.map_or(0, |area| layout::list_rows(area, self.pinned(pane)).0)
     }
 
@@ -132,6 +138,7 @@ impl Model {
     pub fn unattributed(&self) -> Option<(Option<Bytes>, Option<Rate>)> {
         let scope = self.settings.scope;
         let whole = self.coverage == Coverage::Everything
+            && self.filter().is_none()
             && scope.is_whole()
             && scope.loopback != Loopback::Only;
         let tick = self.tick().filter(|_| whole)?;
@@ -159,7 +166,13 @@ impl Model {
 
     /// The waveform on screen; `None`: there is none, or nothing seen yet.
     pub fn chart(&self) -> Option<Chart> {
-        let charts = layout::plan(self.size, self.screen).charts?;
+        let extent = self.chart_extent()?;
+        Some(Chart::new(&self.past, extent, |tick| self.chart_rate(tick)))
+    }
+
+    /// Which part of the past the waveform shows; `None`: there is none, or nothing seen yet.
+    pub fn chart_extent(&self) -> Option<Extent> {
+        let charts = self.plan().charts?;
         let mut edge = self.position.edge(&self.past)?;
         if self.past.newest() == Some(edge) && self.position.cursor().is_none() {
             edge += self.steps_without_data();
@@ -169,11 +182,8 @@ impl Model {
             zoom: self.settings.zoom.ticks(),
             columns: charts.columns(),
         };
-        let extent = self
-            .position
-            .cursor()
-            .map_or(extent, |cursor| extent.showing(cursor));
-        Some(Chart::new(&self.past, extent, |tick| self.chart_rate(tick)))
+        let cursor = self.position.cursor();
+        Some(cursor.map_or(extent, |cursor| extent.showing(cursor)))
     }
 
     /// What the top of each half of the waveform stands for, bytes per second.
@@ -257,10 +267,12 @@ impl Model {
 
     // `None`: not known.
     fn charted(&self, tick: &Tick) -> Option<Bytes> {
-        match self.coverage {
-            Coverage::Everything => self.host(tick),
-            Coverage::Selected => Some(tick.shown.sum(self.settings.scope).tick),
-        }
+        let scope = self.settings.scope;
+        Some(match (self.filter(), self.coverage) {
+            (Some(_), _) => self.filtered(tick)?.sum(scope).tick,
+            (None, Coverage::Everything) => self.host(tick)?,
+            (None, Coverage::Selected) => tick.shown.sum(scope).tick,
+        })
     }
 
     fn mean(&self, bytes: impl Fn(&Tick) -> Option<Bytes>) -> [Option<u64>; 2] {

@@ -233,6 +233,7 @@ impl Model {
         let Some(question) = self.recall.open.take() else {
             return Change::None;
         };
+        self.forget_sums();
         match (question.aim, answer) {
             (Aim::Beginning, Ok(stored)) => {
                 self.in_the_present(|model| model.put_before(*stored));
@@ -504,3 +505,7 @@ fn minus(a: Bytes, b: Bytes) -> Bytes {
         tx: a.tx.saturating_sub(b.tx),
     }
 }
+
+#[cfg(test)]
+#[path = "recall_tests.rs"]
+mod tests;

@@ -156,6 +156,13 @@ fn segments(model: &Model, detail: Detail) -> Vec<Segment> {
             role: Role::Bar,
         }));
     }
+    if let Some(words) = model.filter() {
+        segments.push(Segment {
+            side: Side::Left,
+            text: format!("filter {}", words.text),
+            role: Role::Mode,
+        });
+    }
     segments
 }
 
@@ -238,7 +245,9 @@ fn badges(model: &Model) -> Vec<String> {
     if model.link.offline().is_some() && model.position != Position::Live {
         badges.push("OFFLINE".to_owned());
     }
-    if model.coverage() == Coverage::Selected {
+    // Lists say it in their titles.
+    let listed = model.screen.pane().is_some();
+    if model.coverage() == Coverage::Selected || model.filter().is_some() && !listed {
         badges.push("FILTER".to_owned());
     }
     badges.extend(model.settings.average.badge());
