@@ -5,11 +5,15 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::layout::Size;
+use super::model::input::Edit;
 use super::model::past::Towards;
+use super::model::prompt::Purpose;
 use super::model::screen::Pane;
 use super::model::screen::Screen;
 use super::model::screen::Step;
 use super::model::sort::SortKey;
+use super::model::stored::Stored;
+use crate::failure::Failure;
 use crate::session::agent::Agent;
 use crate::session::watch::Event;
 
@@ -27,6 +31,8 @@ pub struct Clock {
 pub enum Action {
     /// The subscription says something.
     Feed(Event),
+    /// The agent's history has answered the last question.
+    Past(Box<Result<Box<Stored>, Failure>>),
     /// The agent has said more about itself.
     Agent(Box<Agent>),
     /// Time has passed.
@@ -53,6 +59,12 @@ pub enum Action {
     SortMenu,
     /// Past banners.
     Messages,
+    /// Type something into the last row.
+    Prompt(Purpose),
+    /// A key in the prompt.
+    Type(Edit),
+    /// Another line in the prompt: an earlier one, or one after it.
+    Recall(Step),
     /// Through a list, or what a popup shows.
     Move(Motion),
     /// Take what is marked in a menu.

@@ -1,5 +1,7 @@
 //! The keys, as the help shows them.
 
+pub mod syntax;
+
 use super::layout::Size;
 
 /// One row: keys and what they do, or the name of a group.
@@ -24,6 +26,7 @@ pub const LEFT: &[Row] = &[
     Row::Keys("Space", "pause, resume"),
     Row::Keys("← →", "one tick"),
     Row::Keys("[ ]  { }", "10 s, 60 s"),
+    Row::Keys("@", "go to -5m 17:41"),
     Row::Keys("P", "next peak"),
     Row::Keys("L", "back to live"),
     Row::Keys("+ - =", "zoom chart"),
@@ -40,6 +43,7 @@ pub const RIGHT: &[Row] = &[
     Row::Keys("S  < >  I", "menu, move, reverse"),
     Row::Keys("f", "freeze order"),
     Row::Title("SHOW"),
+    Row::Keys("/", "filter"),
     Row::Keys("i  o", "idle rows, loopback"),
     Row::Keys("m  z", "rate/total, zero"),
     Row::Keys("u  U", "bits, SI/IEC"),

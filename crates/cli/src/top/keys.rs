@@ -1,5 +1,7 @@
 //! What keys and mouse do on the current screen.
 
+mod typing;
+
 use crossterm::event::Event;
 use crossterm::event::KeyCode;
 use crossterm::event::KeyEvent;
@@ -15,9 +17,9 @@ use super::action::Switch;
 use super::action::Travel;
 use super::action::Zooming;
 use super::columns;
-use super::layout;
 use super::layout::Size;
 use super::model::past::Towards;
+use super::model::prompt::Purpose;
 use super::model::screen::Pane;
 use super::model::screen::Popup;
 use super::model::screen::Screen;
@@ -39,6 +41,9 @@ pub fn action(event: &Event, model: &Model) -> Option<Action> {
 }
 
 fn pressed(key: &KeyEvent, model: &Model) -> Option<Action> {
+    if model.asked().is_some() {
+        return typing::action(key);
+    }
     if key.modifiers.contains(KeyModifiers::CONTROL) {
         return controlled(key.code);
     }
@@ -53,7 +58,10 @@ fn pressed(key: &KeyEvent, model: &Model) -> Option<Action> {
     }
     match model.popup {
         Popup::SortMenu { .. } => in_menu(key.code),
-        Popup::Help { .. } | Popup::Messages { .. } => motion(key.code).map(Action::Move),
+        Popup::Help { .. } | Popup::Syntax { .. } | Popup::Messages { .. } => {
+            motion(key.code).map(Action::Move)
+        }
+        Popup::Prompt(_) => None,
         Popup::None => on_view(key, model.screen),
     }
 }
@@ -77,6 +85,8 @@ fn anywhere(code: KeyCode) -> Option<Action> {
         KeyCode::Char('q') | KeyCode::F(10) => Action::Quit,
         KeyCode::Char('?' | 'h') | KeyCode::F(1) => Action::Help,
         KeyCode::Char('!') => Action::Messages,
+        KeyCode::Char('@') => Action::Prompt(Purpose::Moment),
+        KeyCode::Char('/' | '\\') | KeyCode::F(4) => Action::Prompt(Purpose::Filter),
         KeyCode::Char('R') => Action::Retry,
         KeyCode::Char('T') => Action::Switch(Switch::Theme),
         KeyCode::Char('M') => Action::Switch(Switch::Mouse),
@@ -195,7 +205,7 @@ fn pointed(mouse: &MouseEvent, model: &Model) -> Option<Action> {
     if model.popup != Popup::None {
         return wheel.map(|by| Action::Move(Motion::Lines(by.signum())));
     }
-    let plan = layout::plan(model.size, model.screen);
+    let plan = model.plan();
     let (x, y) = (mouse.column, mouse.row);
     if let Some(column) = plan.charts.and_then(|charts| charts.column_at(x, y)) {
         return Some(match wheel {

@@ -2,6 +2,9 @@
 
 pub mod chart;
 pub mod feed;
+pub mod filtering;
+pub mod goto;
+pub mod input;
 pub mod line;
 pub mod link;
 pub mod list;
@@ -9,19 +12,26 @@ pub mod moment;
 pub mod notices;
 pub mod past;
 pub mod position;
+pub mod prompt;
 pub mod read;
+pub mod recall;
 pub mod report;
 pub mod roster;
 pub mod scale;
 pub mod screen;
 pub mod settings;
+pub mod sockets;
 pub mod sort;
 pub mod steer;
+pub mod stored;
+pub mod subject;
 pub mod switch;
 pub mod tick;
 
 use std::time::Duration;
 
+use self::filtering::Filtering;
+use self::line::Line;
 use self::link::Link;
 use self::list::List;
 use self::moment::Zero;
@@ -29,6 +39,9 @@ use self::notices::Notices;
 use self::past::Past;
 use self::past::TickNumber;
 use self::position::Position;
+use self::prompt::Prompt;
+use self::recall::Recall;
+use self::recall::Stretch;
 use self::roster::Roster;
 use self::scale::Scale;
 use self::screen::Pane;
@@ -36,6 +49,7 @@ use self::screen::Popup;
 use self::screen::Screen;
 use self::settings::Mouse;
 use self::settings::Settings;
+use self::sockets::Sockets;
 use self::sort::Sort;
 use super::action::Action;
 use super::action::Clock;
@@ -92,6 +106,10 @@ pub struct Opening {
     pub clock: Clock,
     /// Where the agent listens. Not sanitised.
     pub socket: String,
+    /// What is wanted of the past.
+    pub recall: Recall,
+    /// Which rows are shown, and the filters of earlier sessions.
+    pub filtering: Filtering,
 }
 
 /// The state of the viewer.
@@ -119,13 +137,20 @@ pub struct Model {
     pub clock: Clock,
     /// Where the agent listens. Not sanitised.
     pub socket: String,
+    /// What is being typed into the last row.
+    pub prompt: Prompt,
     coverage: Coverage,
     first_settings: Settings,
     live: List,
     exited: List,
     roster: Roster,
     past: Past,
+    /// The stretch of time that goes on growing, while another one is on screen.
+    aside: Option<Stretch>,
+    recall: Recall,
     zero: Option<Zero>,
+    filtering: Filtering,
+    sockets: Sockets,
     scales: [Scale; 2],
     visited_peaks: Vec<TickNumber>,
     interval: Duration,
@@ -162,13 +187,18 @@ impl Model {
             notices: Notices::default(),
             clock: opening.clock,
             socket: opening.socket,
+            prompt: Prompt::default(),
             coverage: opening.coverage,
             first_settings: opening.settings,
             live: List::default(),
             exited: List::default(),
             roster: Roster::default(),
             past: Past::default(),
+            aside: None,
+            recall: opening.recall,
             zero: None,
+            filtering: opening.filtering,
+            sockets: Sockets::default(),
             scales: [Scale::default(); 2],
             visited_peaks: Vec::new(),
             interval: opening.interval,
@@ -180,6 +210,7 @@ impl Model {
             model.list_mut(pane).sort = opening.sort;
         }
         model.meet(opening.agent);
+        model.past = Past::new(recall::FIRST, model.recall.room(model.step()));
         model.announce_limits();
         model
     }
@@ -187,8 +218,18 @@ impl Model {
     /// Lets something happen.
     pub fn apply(&mut self, action: Action) -> Effect {
         let (change, effect) = self.take(action);
+        if self.position == Position::Live {
+            self.return_to_present();
+        }
         match change {
             Change::None | Change::Paint => {}
+            // What is over stays as it was, unless it has to make room.
+            Change::Tick if self.is_away() => {}
+            Change::Tick if self.position != Position::Live => {
+                if self.position != self.position.kept(&self.past) {
+                    self.fill_lists();
+                }
+            }
             Change::Lists => self.fill_lists(),
             Change::Tick => {
                 self.fill_lists();
@@ -217,6 +258,7 @@ impl Model {
             Action::Show(screen) => return self.show(screen),
             Action::ShowNeighbour(step) => return self.show(self.screen.step(step)),
             Action::Switch(switch) => return self.switch(switch),
+            Action::Past(answer) => return (self.recalled(*answer), Effect::Nothing),
             Action::Feed(event) => return (self.hear(event), Effect::Nothing),
             Action::Agent(agent) => {
                 self.meet(*agent);
@@ -245,6 +287,7 @@ impl Model {
 
     fn fill_lists(&mut self) {
         self.position = self.position.kept(&self.past);
+        self.sum_filtered();
         let rows = [self.rows(Pane::Live), self.rows(Pane::Exited)];
         let selected = self.live.selected;
         let lens = moment::Lens {
@@ -259,10 +302,19 @@ impl Model {
         else {
             return;
         };
-        let (live, exited) = (
+        let (mut live, mut exited) = (
             moment.lines(Pane::Live, selected),
             moment.lines(Pane::Exited, None),
         );
+        let rates = live.iter().filter_map(|line| line.rate);
+        let rate = rates.fold(0, u64::saturating_add);
+        self.filtering.count([live.len(), exited.len()], rate);
+        if let Some(words) = &self.filtering.words {
+            let sockets = self.sockets.at(moment.time());
+            let taken = |line: &Line| moment.takes(&words.filter, line, sockets);
+            live.retain(taken);
+            exited.retain(taken);
+        }
         self.live.fill(live, rows[0], |id| self.roster.get(id));
         self.exited.fill(exited, rows[1], |id| self.roster.get(id));
     }

@@ -306,9 +306,7 @@ fn views_popups_and_quitting_have_their_keys() {
 #[test]
 fn keys_of_later_versions_do_nothing() {
     let mut model = fixture::model(80, 24);
-    for key in [
-        "/", "b", "B", "e", "E", "t", "F", "x", "@", "y", "W", "C", "H", "d", "V", "\\",
-    ] {
+    for key in ["F", "x", "y", "W", "C", "H", "V"] {
         assert_eq!(press(&mut model, key), Effect::Nothing, "{key}");
     }
 }
@@ -318,7 +316,12 @@ fn the_help_scrolls_to_its_end_and_no_further() {
     let mut model = fixture::model(50, 15);
     press(&mut model, "?");
     code(&mut model, KeyCode::End);
-    assert_eq!(model.popup, Popup::Help { from: 21 });
+    assert_eq!(
+        model.popup,
+        Popup::Help {
+            from: crate::top::help::scroll_steps(model.size) - 1
+        }
+    );
     code(&mut model, KeyCode::Home);
     assert_eq!(model.popup, Popup::Help { from: 0 });
 }

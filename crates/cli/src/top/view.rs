@@ -12,6 +12,8 @@ pub mod list;
 pub mod look;
 pub mod pen;
 pub mod popup;
+pub mod prompt;
+pub mod syntax;
 
 use ratatui::Frame;
 
@@ -37,7 +39,7 @@ pub fn render(model: &Model, frame: &mut Frame) {
         too_small(model.size, &mut pen);
         return;
     }
-    let plan = layout::plan(model.size, model.screen);
+    let plan = model.plan();
     if let Some(charts) = plan.charts {
         chart::render(model, charts, &mut pen);
     }
@@ -52,6 +54,8 @@ pub fn render(model: &Model, frame: &mut Frame) {
     banner::render(model, &mut pen);
     match model.popup {
         Popup::None => {}
+        Popup::Prompt(purpose) => prompt::render(model, purpose, &mut pen),
+        Popup::Syntax { from } => syntax::render(model, from, &mut pen),
         Popup::Help { from } => help::render(model, from, &mut pen),
         Popup::SortMenu { choice } => popup::sort_menu(model, choice, &mut pen),
         Popup::Messages { from } => popup::messages(model, from, &mut pen),

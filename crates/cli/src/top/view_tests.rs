@@ -1,5 +1,8 @@
 //! What the screens look like.
 
+#[path = "view/filter_tests.rs"]
+mod filter_tests;
+
 use proptest::prelude::*;
 use ratatui::backend::TestBackend;
 use ratatui::style::Modifier;
@@ -324,7 +327,7 @@ fn check(model: &Model) -> Result<(), TestCaseError> {
     if model.settings.charset == Charset::Ascii {
         prop_assert!(buffer.content.iter().all(|cell| cell.symbol().is_ascii()));
     }
-    let plan = crate::top::layout::plan(model.size, model.screen);
+    let plan = model.plan();
     if model.popup == Popup::None {
         for panel in &plan.panels {
             let area = panel.area;

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use jiff::Timestamp;
+use netmon_api::filter::Filter;
 
 use super::line::Activity;
 use super::line::Line;
@@ -15,7 +16,10 @@ use super::screen::Pane;
 use super::settings::Idle;
 use super::settings::Numbers;
 use super::settings::Settings;
+use super::sockets::OfTick;
+use super::subject;
 use super::tick::Connections;
+use super::tick::Origin;
 use super::tick::Tick;
 use crate::rate;
 use crate::row::Bytes;
@@ -56,6 +60,7 @@ pub struct Lens<'a> {
 #[derive(Debug)]
 pub struct Moment<'a> {
     tick: &'a Tick,
+    number: TickNumber,
     window: Vec<&'a Tick>,
     moved: HashMap<ProcessId, Flows>,
     earlier: HashMap<ProcessId, Earlier>,
@@ -103,6 +108,7 @@ impl<'a> Moment<'a> {
         }
         Some(Self {
             tick,
+            number,
             window,
             moved,
             earlier,
@@ -113,9 +119,7 @@ impl<'a> Moment<'a> {
 
     /// The lines of a list, unordered. A selected process stays in it after its end.
     pub fn lines(&self, pane: Pane, selected: Option<ProcessId>) -> Vec<Line> {
-        self.roster
-            .iter()
-            .filter(|row| row.facts.first_seen <= self.tick.time)
+        self.there()
             .filter_map(|row| match pane {
                 Pane::Live => self.live(row, selected == Some(row.facts.id)),
                 Pane::Exited => self.exited(row),
@@ -123,12 +127,40 @@ impl<'a> Moment<'a> {
             .collect()
     }
 
+    /// How many processes were running.
+    pub fn running(&self) -> usize {
+        self.there()
+            .filter(|row| self.ended(row) == Ended::No)
+            .count()
+    }
+
+    /// The end of the tick.
+    pub fn time(&self) -> Timestamp {
+        self.tick.time
+    }
+
+    /// Whether a filter takes a line. `sockets`: the connections of the tick; `None`: not known.
+    pub fn takes(&self, filter: &Filter, line: &Line, sockets: Option<&OfTick>) -> bool {
+        let Some(row) = self.roster.get(line.id) else {
+            return false;
+        };
+        let rates = self.rates(line.id);
+        let subject = subject::of_line(row, line, rates, self.tick.time, sockets);
+        filter.matches(&subject)
+    }
+
     /// Totals of every process at this moment.
     pub fn totals(&self) -> HashMap<ProcessId, Flows> {
         self.roster
-            .iter()
+            .at(self.number)
             .map(|row| (row.facts.id, self.flows(row)))
             .collect()
+    }
+
+    fn there(&self) -> impl Iterator<Item = &ProcessRow> {
+        self.roster
+            .at(self.number)
+            .filter(|row| row.facts.first_seen <= self.tick.time)
     }
 
     fn live(&self, row: &ProcessRow, selected: bool) -> Option<Line> {
@@ -157,17 +189,7 @@ impl<'a> Moment<'a> {
         if activity == Activity::Idle && self.lens.settings.idle == Idle::Hidden && !selected {
             return None;
         }
-        let moved = self
-            .moved
-            .get(&id)
-            .copied()
-            .unwrap_or_default()
-            .sum(self.scope())
-            .tick;
-        let length = self.length();
-        let rates = self
-            .counted(moved)
-            .map(|bytes| rate::per_second(bytes?, length));
+        let rates = self.rates(id);
         let mut line = self.line(row, activity);
         line.rate = both(rates);
         if self.lens.settings.numbers == Numbers::Rates {
@@ -175,6 +197,14 @@ impl<'a> Moment<'a> {
         }
         line.age_ms = millis(row.facts.start_time, self.tick.time);
         Some(line)
+    }
+
+    // Per second, received and sent, over the time that rates are taken of.
+    fn rates(&self, id: ProcessId) -> [Option<u64>; 2] {
+        let moved = self.moved.get(&id).copied().unwrap_or_default();
+        let length = self.length();
+        self.counted(moved.sum(self.scope()).tick)
+            .map(|bytes| rate::per_second(bytes?, length))
     }
 
     fn exited(&self, row: &ProcessRow) -> Option<Line> {
@@ -231,6 +261,8 @@ impl<'a> Moment<'a> {
             connections: self.connections(row),
             peak: row.peaks(scope).and_then(|peaks| match peaks.time {
                 Some(time) if time > self.tick.time => None,
+                // The history does not tell when a process was at its highest.
+                None if flows.sum(scope).total != Bytes::default() => None,
                 _ => both(self.counted(Bytes::default())).map(|_| peaks.sum_per_s),
             }),
             total: both([rx, tx]),
@@ -264,6 +296,10 @@ impl<'a> Moment<'a> {
     }
 
     fn connections(&self, row: &ProcessRow) -> Option<u32> {
+        // The history has no sockets, and those of later say nothing about then.
+        if self.tick.origin == Origin::Stored {
+            return None;
+        }
         let now = roster::connections(row);
         self.earlier
             .get(&row.facts.id)

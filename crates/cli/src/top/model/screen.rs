@@ -1,5 +1,7 @@
 //! What is on screen: one view, and at most one popup over it.
 
+use super::prompt::Purpose;
+
 /// A list of processes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Pane {
@@ -100,6 +102,13 @@ pub enum Popup {
         /// Index of the marked one.
         choice: usize,
     },
+    /// The filter language, over the prompt of the filter, from this line on.
+    Syntax {
+        /// First line shown.
+        from: usize,
+    },
+    /// A line that is being typed, in the last row.
+    Prompt(Purpose),
     /// Past banners, newest first, from this line on.
     Messages {
         /// First line shown.

@@ -10,6 +10,7 @@ use super::moment::Moment;
 use super::moment::Zero;
 use super::past::Towards;
 use super::position::Position;
+use super::prompt::Purpose;
 use super::report;
 use super::screen::Pane;
 use super::screen::Popup;
@@ -27,7 +28,6 @@ use crate::top::action::Travel;
 use crate::top::action::Zooming;
 use crate::top::columns;
 use crate::top::help;
-use crate::top::layout;
 
 impl Model {
     pub(super) fn steer(&mut self, action: Action) -> Change {
@@ -35,8 +35,12 @@ impl Model {
             Action::Resize(size) => self.size = size,
             Action::Back => return self.back(),
             Action::Reset => self.reset(),
+            Action::Help if self.types_filter() => self.popup = Popup::Syntax { from: 0 },
             Action::Help => self.toggle(Popup::Help { from: 0 }),
             Action::Messages => self.toggle(Popup::Messages { from: 0 }),
+            Action::Prompt(purpose) => return self.open_prompt(purpose),
+            Action::Type(edit) => return self.type_in_prompt(edit),
+            Action::Recall(step) => return self.recall(step),
             Action::SortMenu => self.open_sort_menu(),
             Action::Move(motion) => return self.move_by(motion),
             Action::Accept => return self.accept(),
@@ -90,19 +94,30 @@ impl Model {
     }
 
     fn back(&mut self) -> Change {
-        if self.popup != Popup::None {
-            self.popup = Popup::None;
-            return Change::Paint;
+        match self.popup {
+            Popup::None => {}
+            Popup::Prompt(purpose) => return self.leave_prompt(purpose),
+            Popup::Syntax { .. } => {
+                self.popup = Popup::Prompt(Purpose::Filter);
+                return Change::Paint;
+            }
+            _ => {
+                self.popup = Popup::None;
+                return Change::Paint;
+            }
         }
         if self.position != Position::Live {
             self.travel(Travel::Live);
             return Change::View;
         }
         if let Some(pane) = self.screen.pane() {
-            self.list_mut(pane).selected = None;
-            self.list_mut(pane).offset = 0;
+            let list = self.list_mut(pane);
+            list.offset = 0;
+            if list.selected.take().is_some() {
+                return Change::Lists;
+            }
         }
-        Change::Lists
+        self.clear_filter()
     }
 
     // What says something about this terminal and this user stays.
@@ -122,6 +137,7 @@ impl Model {
         };
         self.popup = Popup::None;
         self.zero = None;
+        self.clear_filter();
         self.travel(Travel::Live);
         for pane in [Pane::Live, Pane::Exited] {
             *self.list_mut(pane) = List::default();
@@ -140,6 +156,9 @@ impl Model {
     }
 
     fn accept(&mut self) -> Change {
+        if let Popup::Prompt(purpose) = self.popup {
+            return self.take_prompt(purpose);
+        }
         let (Popup::SortMenu { choice }, Some(pane)) = (self.popup, self.screen.pane()) else {
             return Change::None;
         };
@@ -157,10 +176,7 @@ impl Model {
         let Some(pane) = self.screen.pane() else {
             return Change::None;
         };
-        let width = layout::plan(self.size, self.screen)
-            .panel(pane)
-            .unwrap_or_default()
-            .inner();
+        let width = self.plan().panel(pane).unwrap_or_default().inner();
         let keys = columns::sort_keys(pane, width.width);
         let list = self.list_mut(pane);
         list.sort = change(list.sort, &keys);
@@ -187,6 +203,8 @@ impl Model {
         };
         match &mut self.popup {
             Popup::Help { from } => *from = moved(*from, help::scroll_steps(self.size)),
+            Popup::Syntax { from } => *from = moved(*from, help::syntax::scroll_steps(self.size)),
+            Popup::Prompt(_) => return Change::None,
             Popup::Messages { from } => *from = moved(*from, self.notices.len()),
             Popup::SortMenu { choice } => {
                 let count = self.screen.pane().map_or(0, |pane| SortKey::of(pane).len());
@@ -220,8 +238,22 @@ impl Model {
         }
         self.position = match travel {
             Travel::Live => Position::Live,
-            Travel::Tick(towards) => self.position.step(&self.past, 1, towards),
+            Travel::Tick(towards) => {
+                let at_end = match (towards, self.position.tick(&self.past)) {
+                    (Towards::Older, Some(at)) => at <= self.past.whole(self.past.oldest()),
+                    (Towards::Newer, Some(at)) => Some(at) == self.past.newest(),
+                    (_, None) => false,
+                };
+                let length = self.coarse_step().unwrap_or(self.step());
+                if let Some(target) = self.beyond(length, towards).filter(|_| at_end) {
+                    return self.go_to_time(target);
+                }
+                self.position.step(&self.past, 1, towards)
+            }
             Travel::Seconds(seconds, towards) => {
+                if let Some(target) = self.beyond(Duration::from_secs(seconds), towards) {
+                    return self.go_to_time(target);
+                }
                 let step = self.step().as_nanos().max(1);
                 let ticks = (Duration::from_secs(seconds).as_nanos() / step).max(1);
                 let ticks = u64::try_from(ticks).unwrap_or(u64::MAX);

@@ -43,7 +43,7 @@ pub fn text(model: &Model, pane: Pane, line: &Line, column: Column, whole: Whole
         Column::Connections => or_unknown(line.connections.map(|n| n.to_string())),
         Column::Rx => moved(model, pane, line.rx),
         Column::Tx => moved(model, pane, line.tx),
-        Column::Share => or_unknown(line.rate.map(|rate| units::percent(rate, whole.rate))),
+        Column::Share => share(line.rate, whole.rate),
         Column::Peak => rate(model, line.peak),
         Column::Total => size(model, line.total),
         Column::RxTotal => size(model, line.total.map(|_| line.totals.rx)),
@@ -77,6 +77,11 @@ pub fn role(line: &Line, column: Column) -> Role {
         (Activity::Exited, _) => Role::Faint,
         (Activity::Active, _) => Role::Plain,
     }
+}
+
+/// A part of all traffic.
+pub fn share(rate: Option<u64>, whole: u64) -> String {
+    or_unknown(rate.map(|rate| units::percent(rate, whole)))
 }
 
 /// Bytes per second or bytes, as the RX and TX columns of a list hold them.

@@ -37,7 +37,8 @@ fn hints(model: &Model) -> &'static [&'static str] {
         Popup::Help { .. } => return &["? or Esc close", "↑/↓ scroll"],
         Popup::SortMenu { .. } => return &["Enter sort", "↑/↓ choose", "Esc leave"],
         Popup::Messages { .. } => return &["! or Esc close", "↑/↓ scroll"],
-        Popup::None => {}
+        Popup::Syntax { .. } => return &["F1 or Esc close", "↑/↓ scroll"],
+        Popup::Prompt(_) | Popup::None => {}
     }
     if model.link.offline().is_some() {
         return &["R retry now", "←/→ time", "? help", "q quit", "! messages"];
@@ -57,6 +58,7 @@ fn hints(model: &Model) -> &'static [&'static str] {
         (Position::Live, Screen::List(Pane::Live)) => &[
             "q quit",
             "? help",
+            "/ filter",
             "r/s/c/a sort",
             "Space pause",
             "←/→ time",
@@ -72,6 +74,7 @@ fn hints(model: &Model) -> &'static [&'static str] {
         (Position::Live, Screen::List(Pane::Exited)) => &[
             "q quit",
             "? help",
+            "/ filter",
             "w window",
             "r/s/c sort",
             "1 live",

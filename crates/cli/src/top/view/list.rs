@@ -46,7 +46,7 @@ pub fn render(model: &Model, panel: Panel, pen: &mut Pen) {
     let columns = columns::fit(pane, area.inner().width);
     headers(model, pane, area, &columns, pen);
     let whole = Whole {
-        rate: rate_of_all(model, pane),
+        rate: model.rate_of_all(),
     };
     let inner = area.inner();
     for row in 0..u16::try_from(rows).unwrap_or(u16::MAX) {
@@ -102,7 +102,7 @@ fn title(model: &Model, pane: Pane, area: Area, border: Border) -> String {
         }
         _ => title.push_str(&format!(" · by {}", model.list(pane).sort.key.title())),
     }
-    if model.coverage() == Coverage::Selected {
+    if model.coverage() == Coverage::Selected || model.filter().is_some() {
         title.push_str(" · FILTER");
     }
     if pane == Pane::Live && model.settings.idle == Idle::Hidden {
@@ -118,6 +118,13 @@ fn counter(model: &Model, pane: Pane, area: Area, rows: usize) -> String {
     let list = model.list(pane);
     let count = list.lines().len();
     let (first, last) = list.visible(rows);
+    if model.filter().is_some() {
+        let all = model.unfiltered(pane);
+        return match last + 1 - first.min(last) < count {
+            true if area.width >= 70 => format!("{first}-{last} of {count} · {count} of {all}"),
+            _ => format!("{count} of {all}"),
+        };
+    }
     if count == 0 {
         return "0".to_owned();
     }
@@ -200,11 +207,15 @@ fn sums(model: &Model, pane: Pane, columns: &[Placed], area: Area, pinned: usize
     };
     if pinned > 0 {
         let total = total(model, pane);
+        let share = match model.filter() {
+            Some(_) => cells::share(total.rate, model.rate_of_all()),
+            None => "100".to_owned(),
+        };
         draw(0, &|column| match column {
             Column::Pid => "TOTAL".to_owned(),
             Column::Name if !wide => "TOTAL".to_owned(),
             Column::Name => processes(model),
-            Column::Share => "100".to_owned(),
+            Column::Share => share.clone(),
             Column::Connections | Column::Rx | Column::Tx | Column::Total => {
                 cells::text(model, pane, &total, column, Whole::default())
             }
@@ -214,13 +225,13 @@ fn sums(model: &Model, pane: Pane, columns: &[Placed], area: Area, pinned: usize
     if let (true, Some((bytes, rate))) = (pinned > 1, model.unattributed()) {
         let moved = |direction: fn(u64, u64) -> u64| match model.settings.numbers {
             Numbers::Rates => rate.map(|rate| direction(rate.rx, rate.tx)),
-            Numbers::Totals => Some(direction(bytes.rx, bytes.tx)),
+            Numbers::Totals => bytes.map(|bytes| direction(bytes.rx, bytes.tx)),
         };
         draw(1, &|column| match column {
             Column::Name => "(unattributed)".to_owned(),
             Column::Rx => cells::moved(model, pane, moved(|rx, _| rx)),
             Column::Tx => cells::moved(model, pane, moved(|_, tx| tx)),
-            Column::Total => cells::size(model, Some(bytes.sum())),
+            Column::Total => cells::size(model, bytes.map(|bytes| bytes.sum())),
             _ => String::new(),
         });
     }
@@ -256,18 +267,13 @@ fn total(model: &Model, pane: Pane) -> Line {
     if let Some((bytes, rate)) = model.unattributed() {
         let moved = match model.settings.numbers {
             Numbers::Rates => rate.map(|rate| (rate.rx, rate.tx)),
-            Numbers::Totals => Some((bytes.rx, bytes.tx)),
+            Numbers::Totals => bytes.map(|bytes| (bytes.rx, bytes.tx)),
         };
         total.rx = add(total.rx, moved.map(|(rx, _)| rx));
         total.tx = add(total.tx, moved.map(|(_, tx)| tx));
-        total.total = add(total.total, Some(bytes.sum()));
+        total.total = add(total.total, bytes.map(|bytes| bytes.sum()));
     }
     total
-}
-
-fn rate_of_all(model: &Model, pane: Pane) -> u64 {
-    let rates = model.list(pane).lines().iter().filter_map(|line| line.rate);
-    rates.fold(0, u64::saturating_add)
 }
 
 fn running(model: &Model) -> usize {
@@ -279,9 +285,11 @@ fn running(model: &Model) -> usize {
 }
 
 fn processes(model: &Model) -> String {
-    let all = model.tick().map_or(0, |tick| tick.processes as usize);
+    let all = model.processes().unwrap_or(0);
     let shown = running(model);
-    let narrow = model.coverage() == Coverage::Selected || model.settings.idle == Idle::Hidden;
+    let narrow = model.coverage() == Coverage::Selected
+        || model.filter().is_some()
+        || model.settings.idle == Idle::Hidden;
     if narrow && shown < all {
         format!("{shown} of {all}")
     } else {
