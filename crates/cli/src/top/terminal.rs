@@ -3,6 +3,8 @@
 use std::io;
 use std::io::Write as _;
 use std::panic;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering;
 use std::sync::Once;
 use std::time::Duration;
 
@@ -113,6 +115,7 @@ impl Drop for Screen {
 }
 
 fn enter(mouse: Mouse) -> io::Result<()> {
+    TAKEN.store(true, Ordering::SeqCst);
     terminal::enable_raw_mode()?;
     let entered =
         execute!(io::stdout(), terminal::EnterAlternateScreen, cursor::Hide).and_then(|()| {
@@ -124,8 +127,15 @@ fn enter(mouse: Mouse) -> io::Result<()> {
     entered.inspect_err(|_| leave())
 }
 
-// Also called from a panic, so nothing in here may fail loudly.
+/// The terminal is ours.
+static TAKEN: AtomicBool = AtomicBool::new(false);
+
+// Also called from a panic, so nothing in here may fail loudly. Giving it back twice would put the
+// cursor back to where it was before, and the shell would write over what was printed since.
 fn leave() {
+    if !TAKEN.swap(false, Ordering::SeqCst) {
+        return;
+    }
     let _ = execute!(
         io::stdout(),
         DisableMouseCapture,

@@ -88,6 +88,8 @@ fn scenario_07_the_selection_is_a_process_and_stays_where_it_is() {
         "{after}"
     );
     assert!(after.pids().contains(&30466), "{after}");
-    terminal.keys(&["Escape", "g"]);
+    terminal.keys(&["Escape"]);
+    terminal.until("no selection", |screen| marked(screen).is_none());
+    terminal.keys(&["g"]);
     terminal.until("place 5", |screen| screen.pids().get(4) == Some(&2863));
 }

@@ -42,7 +42,7 @@ fn scenario_32_a_plain_locale_gets_plain_characters() {
     let terminal = stage.shell(80, 24, &command);
     let screen = terminal.shows("* LIVE 17:56:05");
     assert!(screen.to_string().is_ascii(), "{screen}");
-    for text in ["+= 1 Live - by RX+TX =", "%v", "|-", "Enter details"] {
-        assert!(screen.has(text) || text == "|-", "{text}\n{screen}");
+    for text in ["+= 1 Live - by RX+TX =", "%v", "|| ", " q quit"] {
+        assert!(screen.has(text), "{text}\n{screen}");
     }
 }

@@ -40,11 +40,6 @@ impl Screen {
         found.unwrap_or_else(|| panic!("no line has {text}\n{self}"))
     }
 
-    /// Its number, from 0.
-    pub fn row_of(&self, text: &str) -> Option<usize> {
-        self.lines.iter().position(|line| line.contains(text))
-    }
-
     /// The pids of a list, from the top: the first number of each line that has a pid column.
     pub fn pids(&self) -> Vec<u32> {
         self.rows().filter_map(|row| first_number(row)).collect()

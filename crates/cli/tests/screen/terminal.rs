@@ -90,7 +90,7 @@ impl Terminal {
 
     /// Types a text.
     pub fn types(&self, text: &str) {
-        self.tmux(&["send-keys", "-t", "t", "-l", text]);
+        self.tmux(&["send-keys", "-t", "t", "-l", "--", text]);
     }
 
     /// Gives it another size.
@@ -110,14 +110,18 @@ impl Terminal {
         text.lines().map(str::to_owned).collect()
     }
 
-    /// Waits until the screen is as wanted, which it must be in time.
+    /// Waits until the screen is as wanted and no frame is half drawn, which must be in time.
     #[track_caller]
     pub fn until(&self, what: &str, wanted: impl Fn(&Screen) -> bool) -> Screen {
         let deadline = Instant::now() + LIMIT;
+        let mut last = None;
         loop {
             let screen = self.screen();
             if wanted(&screen) {
-                return screen;
+                if last.as_ref() == Some(&screen) {
+                    return screen;
+                }
+                last = Some(screen.clone());
             }
             assert!(
                 Instant::now() < deadline,

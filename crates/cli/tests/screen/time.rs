@@ -42,6 +42,7 @@ fn scenario_13_one_key_goes_to_the_peak() {
 fn scenario_14_arrows_and_brackets_move_in_time() {
     let Some(stage) = Stage::set() else { return };
     let terminal = stage.open(80, 24, &[]);
+    terminal.shows("17:55:33");
     terminal.keys(&["Left", "Left", "Left"]);
     terminal.shows("◀ HISTORY 17:56:02");
     terminal.keys(&["["]);
@@ -73,6 +74,7 @@ fn scenario_15_a_time_is_typed() {
 fn scenario_16_the_past_stands_still_while_time_goes_on() {
     let Some(stage) = Stage::set() else { return };
     let terminal = stage.open(80, 24, &[]);
+    terminal.shows("17:55:33");
     terminal.keys(&["Left", "Left", "Left"]);
     let before = terminal.shows("◀ HISTORY 17:56:02");
     stage.agent.tick(30);
