@@ -9,11 +9,13 @@
 mod screen;
 mod simulated;
 mod stage;
+mod svg;
 mod terminal;
 
 mod links;
 mod lists;
 mod look;
+mod pictures;
 mod shell;
 mod streams;
 mod time;

@@ -106,7 +106,7 @@ impl Terminal {
 
     /// The same with escape sequences for colours and attributes.
     pub fn styled(&self) -> Vec<String> {
-        let text = self.tmux(&["capture-pane", "-p", "-e", "-t", "t"]);
+        let text = self.tmux(&["capture-pane", "-p", "-e", "-N", "-t", "t"]);
         text.lines().map(str::to_owned).collect()
     }
 
