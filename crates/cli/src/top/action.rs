@@ -5,6 +5,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::layout::Size;
+use super::model::export::Field;
 use super::model::input::Edit;
 use super::model::past::Towards;
 use super::model::prompt::Purpose;
@@ -77,6 +78,14 @@ pub enum Action {
     SortReverse,
     /// Hold the order of the list, or let it go.
     Freeze,
+    /// Keep a process in the middle and in the waveform, or let it go.
+    Follow,
+    /// Choose what to copy.
+    CopyMenu,
+    /// Copy something.
+    Copy(Field),
+    /// What has become of a file: where it is, or why it is not.
+    Written(Result<String, String>),
     /// Stop the numbers, or go on.
     Pause,
     /// To another moment.
@@ -161,6 +170,10 @@ pub enum Zooming {
 pub enum Switch {
     /// Idle processes.
     Idle,
+    /// Ended processes among the running ones.
+    Mix,
+    /// What the waveform is about.
+    Subject,
     /// Traffic that stays on the machine.
     Loopback,
     /// Bits or bytes.

@@ -1,6 +1,7 @@
 //! The state of the viewer. Pure: actions go in, a screen can be read off, nothing else happens.
 
 pub mod chart;
+pub mod export;
 pub mod feed;
 pub mod filtering;
 pub mod goto;
@@ -30,6 +31,7 @@ pub mod tick;
 
 use std::time::Duration;
 
+use self::export::Outgoing;
 use self::filtering::Filtering;
 use self::line::Line;
 use self::link::Link;
@@ -153,6 +155,7 @@ pub struct Model {
     sockets: Sockets,
     scales: [Scale; 2],
     visited_peaks: Vec<TickNumber>,
+    outgoing: Option<Outgoing>,
     interval: Duration,
     merge: Merge,
     feed: feed::State,
@@ -201,6 +204,7 @@ impl Model {
             sockets: Sockets::default(),
             scales: [Scale::default(); 2],
             visited_peaks: Vec::new(),
+            outgoing: None,
             interval: opening.interval,
             merge: Merge::new(1),
             feed: feed::State::new(opening.clock.running),

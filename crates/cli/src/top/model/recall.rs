@@ -295,6 +295,7 @@ impl Model {
         };
         let same = known.length == own.tick.length;
         let whole = Tick {
+            seq: known.seq,
             origin: known.origin,
             time: known.time,
             host: own.tick.host.or(known.host.filter(|_| same)),

@@ -38,6 +38,17 @@ fn hints(model: &Model) -> &'static [&'static str] {
         Popup::SortMenu { .. } => return &["Enter sort", "↑/↓ choose", "Esc leave"],
         Popup::Messages { .. } => return &["! or Esc close", "↑/↓ scroll"],
         Popup::Syntax { .. } => return &["F1 or Esc close", "↑/↓ scroll"],
+        Popup::Copy => {
+            return &[
+                "copy:",
+                "p pid",
+                "c command line",
+                "a remote address",
+                "r row",
+                "j row as JSON",
+                "Esc leave",
+            ]
+        }
         Popup::Prompt(_) | Popup::None => {}
     }
     if model.link.offline().is_some() {
