@@ -9,6 +9,7 @@ mod scenario;
 mod series;
 mod world;
 
+use std::fs::File;
 use std::io::BufRead;
 use std::io::BufReader;
 use std::path::Path;
@@ -54,6 +55,8 @@ const SHORT: Duration = Duration::from_millis(5);
 #[derive(Debug)]
 pub struct Simulation {
     fifo: PathBuf,
+    /// The FIFO, open as long as this lives: whoever finds the socket can give orders.
+    orders: File,
     scenario: Scenario,
     world: World,
     kernel: Kernel,
@@ -81,7 +84,10 @@ impl Simulation {
             mkfifo(fifo, Mode::from_bits_truncate(0o600))
                 .with_context(|| format!("make {}", fifo.display()))?;
         }
+        // For writing too: no end of file when a test closes it.
+        let orders = File::options().read(true).write(true).open(fifo);
         let mut simulation = Simulation {
+            orders: orders.with_context(|| format!("open {}", fifo.display()))?,
             fifo: fifo.to_owned(),
             world: World::new(&scenario)?,
             kernel: Kernel::default(),
@@ -282,17 +288,12 @@ impl Simulation {
 
     /// The lines of the FIFO, read by a thread of their own that ends with the program.
     fn lines(&self) -> anyhow::Result<Receiver<String>> {
-        // Open for writing too: no end of file when a test closes it.
-        let fifo = std::fs::OpenOptions::new()
-            .read(true)
-            .write(true)
-            .open(&self.fifo)
-            .with_context(|| format!("open {}", self.fifo.display()))?;
+        let orders = self.orders.try_clone().context("read orders")?;
         let (sender, lines) = mpsc::channel();
         std::thread::Builder::new()
             .name("orders".to_owned())
             .spawn(move || {
-                for line in BufReader::new(fifo).lines().map_while(Result::ok) {
+                for line in BufReader::new(orders).lines().map_while(Result::ok) {
                     if sender.send(line).is_err() {
                         return;
                     }

@@ -38,11 +38,22 @@ fn scenario_31_no_color_means_none_and_selection_still_shows() {
 #[test]
 fn scenario_32_a_plain_locale_gets_plain_characters() {
     let Some(stage) = Stage::set() else { return };
-    let command = format!("LC_ALL=C {}", stage.top(&[]));
+    let command = format!("LC_ALL=C {}", stage.top_asking(&[]));
     let terminal = stage.shell(80, 24, &command);
     let screen = terminal.shows("* LIVE 17:56:05");
     assert!(screen.to_string().is_ascii(), "{screen}");
     for text in ["+= 1 Live - by RX+TX =", "%v", "|| ", " q quit"] {
         assert!(screen.has(text), "{text}\n{screen}");
     }
+}
+
+#[test]
+fn a_terminal_that_answers_gets_the_characters_it_shows() {
+    let Some(stage) = Stage::set() else { return };
+    // It has 150 ms, which can be too short on a machine with too much to do.
+    let asked = (0..10).any(|_| {
+        let terminal = stage.shell(80, 24, &stage.top_asking(&[]));
+        terminal.shows("17:56:05").has("┏━ 1 Live")
+    });
+    assert!(asked);
 }

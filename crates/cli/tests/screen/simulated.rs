@@ -93,6 +93,33 @@ impl Simulated {
         self.order("tick");
     }
 
+    /// Waits for the tick that ends then (UTC).
+    pub fn reaches(&self, time: &str) {
+        let deadline = Instant::now() + Duration::from_secs(20);
+        loop {
+            let status = Command::new(env!("CARGO_BIN_EXE_netmon"))
+                .arg("--socket")
+                .arg(self.socket())
+                .args(["processes", "--top", "1", "-j"])
+                .output()
+                .unwrap();
+            let told = String::from_utf8_lossy(&status.stdout).into_owned();
+            if told.contains(time) {
+                return;
+            }
+            assert!(Instant::now() < deadline, "not yet {time}: {told}");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    /// Bytes of memory it has.
+    pub fn resident(&self) -> u64 {
+        let pid = self.child.as_ref().unwrap().id();
+        let statm = std::fs::read_to_string(format!("/proc/{pid}/statm")).unwrap();
+        let pages: u64 = statm.split(' ').nth(1).unwrap().parse().unwrap();
+        pages * 4096
+    }
+
     pub fn signal(&self, signal: Signal) {
         let pid = self.child.as_ref().unwrap().id();
         kill(Pid::from_raw(pid.cast_signed()), signal).unwrap();

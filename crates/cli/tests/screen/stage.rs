@@ -48,6 +48,12 @@ impl Stage {
 
     /// The command line of `netmon top`, for a shell.
     pub fn top(&self, args: &[&str]) -> String {
+        // A machine with too much to do may let the terminal answer too late.
+        self.top_asking(&[&["--charset", "unicode"], args].concat())
+    }
+
+    /// The same; the terminal is asked which characters it shows.
+    pub fn top_asking(&self, args: &[&str]) -> String {
         let socket = self.agent.socket();
         let mut words = vec![
             env!("CARGO_BIN_EXE_netmon"),

@@ -14,6 +14,9 @@ const LIMIT: Duration = Duration::from_secs(20);
 /// How often the screen is looked at.
 const GLANCE: Duration = Duration::from_millis(15);
 
+/// A frame that is seen once more so often is whole.
+const STILL: usize = 2;
+
 /// Of the server. The prefix key is taken away, so that every key gets through.
 const SETTINGS: &str = "\
 set -g status off
@@ -114,14 +117,17 @@ impl Terminal {
     #[track_caller]
     pub fn until(&self, what: &str, wanted: impl Fn(&Screen) -> bool) -> Screen {
         let deadline = Instant::now() + LIMIT;
-        let mut last = None;
+        let mut seen: Vec<Screen> = Vec::new();
         loop {
             let screen = self.screen();
             if wanted(&screen) {
-                if last.as_ref() == Some(&screen) {
+                if seen.last().is_some_and(|last| *last != screen) {
+                    seen.clear();
+                }
+                if seen.len() == STILL {
                     return screen;
                 }
-                last = Some(screen.clone());
+                seen.push(screen.clone());
             }
             assert!(
                 Instant::now() < deadline,

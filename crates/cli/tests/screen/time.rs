@@ -76,7 +76,8 @@ fn scenario_16_the_past_stands_still_while_time_goes_on() {
     let terminal = stage.open(80, 24, &[]);
     terminal.shows("17:55:33");
     terminal.keys(&["Left", "Left", "Left"]);
-    let before = terminal.shows("◀ HISTORY 17:56:02");
+    // The footer is drawn last.
+    let before = terminal.shows_all(&["◀ HISTORY 17:56:02", "L live"]);
     stage.agent.tick(30);
     let after = terminal.shows("+30s");
     assert!(after.header().contains("◀ HISTORY 17:56:02"), "{after}");

@@ -79,3 +79,32 @@ fn scenario_25_every_size_has_its_layout() {
     other.shows("17:56:06");
     terminal.until("the same screen", |screen| *screen == other.screen());
 }
+
+#[test]
+fn scenario_18_who_ends_is_marked_and_moves_to_the_exited() {
+    let Some(stage) = Stage::set() else { return };
+    let terminal = stage.open(80, 24, &[]);
+    let selecting = stage.open(80, 24, &[]);
+    for _ in 0..9 {
+        selecting.keys(&["Down"]);
+    }
+    let marked = |screen: &super::screen::Screen, pid: &str| {
+        let row = screen.lines.iter().find(|line| line.starts_with("┃>"));
+        row.is_some_and(|row| row.contains(pid))
+    };
+    selecting.until("git selected", |screen| marked(screen, " 31877 "));
+    stage.agent.feed("exit 31877");
+    let ended = terminal.shows("17:56:06");
+    assert!(ended.process(31877).starts_with(" ×"), "{ended}");
+    stage.agent.tick(6);
+    let gone = terminal.shows("17:56:12");
+    assert!(!gone.pids().contains(&31877), "{gone}");
+    let kept = selecting.shows("17:56:12");
+    assert!(marked(&kept, " 31877 "), "{kept}");
+    selecting.keys(&["Escape"]);
+    selecting.until("it is gone", |screen| !screen.pids().contains(&31877));
+    terminal.keys(&["2"]);
+    let exited = terminal.shows("2 Exited");
+    let git = exited.process(31877).trim_end();
+    assert!(git.contains("17:56:06") && git.ends_with(" 0"), "{exited}");
+}
