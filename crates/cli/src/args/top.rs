@@ -5,6 +5,7 @@ use std::time::Duration;
 use clap::Args;
 use clap::ValueEnum;
 
+use super::query::GroupChoice;
 use super::selection::SelectionArgs;
 use super::shaping::ShapingArgs;
 use super::shaping::SortArg;
@@ -17,6 +18,8 @@ use crate::units::span;
 Examples:
   netmon top
   netmon top -u www-data --sort tx
+  netmon top -g unit
+  netmon top --filter '!port:22 rx>100K'
   netmon top --view chart --interval 5s")]
 pub struct TopArgs {
     /// Step of the screen, a multiple of the agent's tick [default: 1s]
@@ -28,6 +31,9 @@ pub struct TopArgs {
     /// Order of the rows: any column, with :asc or :desc [default: rate]
     #[arg(long, value_name = "KEY")]
     pub sort: Option<SortArg>,
+    /// Put processes together by this
+    #[arg(short, long, value_name = "WHAT", default_value = "process")]
+    pub group: GroupChoice,
     /// Colours
     #[arg(long, value_name = "THEME", default_value = "auto")]
     pub theme: ThemeChoice,
@@ -60,6 +66,7 @@ impl TopArgs {
         WatchArgs {
             interval: self.interval,
             count: self.count,
+            group: self.group,
             selection: self.selection,
             shaping: ShapingArgs {
                 sort: self.sort.unwrap_or_default(),
@@ -78,6 +85,8 @@ pub enum ViewChoice {
     Live,
     /// Processes that have ended
     Exited,
+    /// Connections
+    Connections,
     /// The agent
     Agent,
     /// The waveform alone

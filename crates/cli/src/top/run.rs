@@ -18,6 +18,7 @@ use super::model::Effect;
 use super::model::Model;
 use crate::outcome::Outcome;
 use crate::session::agent::Agent;
+use crate::session::watch::Details;
 use crate::session::watch::Event;
 
 /// Shortest time between two frames.
@@ -66,6 +67,9 @@ pub trait Source {
     /// Waits for news. May be dropped and called again without losing any.
     fn next(&mut self) -> impl Future<Output = News>;
 
+    /// Asks for samples with these details from now on.
+    fn want(&self, details: Details);
+
     /// Ends the wait for the next attempt to connect.
     fn retry(&self);
 
@@ -106,6 +110,7 @@ where
     beat.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     let mut frames = Frames::new();
     loop {
+        outside.source.want(model.wants());
         // Keys before news: a flood of ticks must not delay them.
         let action = tokio::select! {
             biased;

@@ -5,6 +5,7 @@ use tokio::sync::mpsc;
 use super::run::News;
 use super::run::Source;
 use crate::session::agent::Agent;
+use crate::session::watch::Details;
 use crate::session::watch::Watch;
 use crate::session::Session;
 use crate::target::Target;
@@ -39,6 +40,10 @@ impl Source for Feed {
             // With `Reconnect::Always`, and a sender at this end, neither is ever over.
             else => std::future::pending().await,
         }
+    }
+
+    fn want(&self, details: Details) {
+        self.watch.want(details);
     }
 
     fn retry(&self) {

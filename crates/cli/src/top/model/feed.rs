@@ -14,10 +14,12 @@ use super::Change;
 use super::Effect;
 use super::Model;
 use crate::failure::Failure;
+use crate::group::narrow;
 use crate::row::Flows;
 use crate::row::Sample;
 use crate::session::agent::Agent;
 use crate::session::merge::Merge;
+use crate::session::watch::Details;
 use crate::session::watch::Event;
 use crate::session::watch::Gap;
 use crate::session::watch::GapReason;
@@ -33,6 +35,10 @@ pub struct State {
     last_heard: Duration,
     last_asked: Duration,
     gap: Option<Gap>,
+    /// What samples have besides processes.
+    pub details: Details,
+    /// When connections were last needed, on the clock of the viewer.
+    pub needed: Duration,
     /// Instance of the agent before the connection was lost.
     lost_instance: Option<String>,
     /// Totals count from here although processes may be older.
@@ -47,6 +53,8 @@ impl State {
             last_heard: now,
             last_asked: now,
             gap: None,
+            details: Details::None,
+            needed: Duration::ZERO,
             lost_instance: None,
             counting_since: None,
         }
@@ -63,7 +71,9 @@ impl Model {
         match event {
             Event::Sample(sample) => {
                 self.feed.last_heard = self.clock.running;
-                match self.merge.push(*sample) {
+                let mut sample = *sample;
+                self.narrow(&mut sample);
+                match self.merge.push(sample) {
                     Some(step) => self.add(step),
                     None => Change::None,
                 }
@@ -71,6 +81,18 @@ impl Model {
             Event::Gap(gap) => {
                 self.feed.gap = Some(gap);
                 Change::None
+            }
+            Event::Details { details, again } => {
+                self.feed.details = details;
+                let shown = self.past.last().map(|tick| tick.time);
+                match again {
+                    Some(mut sample) if shown == Some(sample.time) => {
+                        self.narrow(&mut sample);
+                        self.remember(&mut sample);
+                        Change::View
+                    }
+                    _ => Change::None,
+                }
             }
             Event::Lost { why, retry_in } => self.lose(why, retry_in),
             Event::Back(agent) => {
@@ -154,7 +176,28 @@ impl Model {
         Change::Paint
     }
 
-    fn add(&mut self, sample: Sample) -> Change {
+    // What the options leave of a sample.
+    fn narrow(&self, sample: &mut Sample) {
+        if let Some(filter) = &self.narrow {
+            if self.feed.details == Details::Connections {
+                narrow::narrow(sample, filter);
+            }
+        }
+    }
+
+    fn remember(&mut self, sample: &mut Sample) {
+        if self.feed.details == Details::Connections {
+            let connections = std::mem::take(&mut sample.connections);
+            self.sockets.remember(Sample {
+                rows: Vec::new(),
+                connections,
+                ..*sample
+            });
+        }
+    }
+
+    fn add(&mut self, mut sample: Sample) -> Change {
+        self.remember(&mut sample);
         let missing = self.missing_before(&sample);
         let gap = self.explain(&sample, missing);
         self.notice_clock_step(&sample, missing);

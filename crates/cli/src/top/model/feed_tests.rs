@@ -158,6 +158,8 @@ fn rows_add_up_to_the_total_with_what_belongs_to_nobody() {
 fn a_longer_interval_makes_longer_steps() {
     let mut model = Model::new(Opening {
         filtering: crate::top::model::filtering::Filtering::default(),
+        narrow: None,
+        shape: crate::top::model::outline::Shape::Flat,
         screen: Screen::List(Pane::Live),
         sort: Sort::default(),
         settings: Settings::default(),
