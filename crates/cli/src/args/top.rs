@@ -5,6 +5,7 @@ use std::time::Duration;
 use clap::Args;
 use clap::ValueEnum;
 
+use super::query::GroupChoice;
 use super::selection::SelectionArgs;
 use super::shaping::ShapingArgs;
 use super::shaping::SortArg;
@@ -19,6 +20,8 @@ Examples:
   netmon top
   netmon top -u www-data --sort tx
   netmon top --at 03:12
+  netmon top -g unit
+  netmon top --filter '!port:22 rx>100K'
   netmon top --view chart --interval 5s")]
 pub struct TopArgs {
     /// Step of the screen, a multiple of the agent's tick [default: 1s]
@@ -36,6 +39,9 @@ pub struct TopArgs {
     /// Order of the rows: any column, with :asc or :desc [default: rate]
     #[arg(long, value_name = "KEY")]
     pub sort: Option<SortArg>,
+    /// Put processes together by this
+    #[arg(short, long, value_name = "WHAT", default_value = "process")]
+    pub group: GroupChoice,
     /// Colours
     #[arg(long, value_name = "THEME", default_value = "auto")]
     pub theme: ThemeChoice,
@@ -68,6 +74,7 @@ impl TopArgs {
         WatchArgs {
             interval: self.interval,
             count: self.count,
+            group: self.group,
             selection: self.selection,
             shaping: ShapingArgs {
                 sort: self.sort.unwrap_or_default(),
@@ -86,6 +93,8 @@ pub enum ViewChoice {
     Live,
     /// Processes that have ended
     Exited,
+    /// Connections
+    Connections,
     /// The agent
     Agent,
     /// The waveform alone

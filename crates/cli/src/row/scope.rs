@@ -128,6 +128,22 @@ impl Scope {
         }
     }
 
+    /// The same of one transport alone.
+    pub fn with_transport(self, transport: Transport) -> Self {
+        Self {
+            transport: Some(transport),
+            ..self
+        }
+    }
+
+    /// The same of one family alone.
+    pub fn with_family(self, family: Family) -> Self {
+        Self {
+            family: Some(family),
+            ..self
+        }
+    }
+
     /// Whether all transports and families are inside and not only loopback is.
     pub fn is_whole(self) -> bool {
         self.transport.is_none() && self.family.is_none() && self.loopback != Loopback::Only

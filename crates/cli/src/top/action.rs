@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
+use super::columns::sockets::Holder;
 use super::layout::Size;
 use super::model::export::Field;
 use super::model::input::Edit;
@@ -14,6 +15,7 @@ use super::model::screen::Screen;
 use super::model::screen::Step;
 use super::model::sort::SortKey;
 use super::model::stored::Stored;
+use crate::args::query::GroupChoice;
 use crate::failure::Failure;
 use crate::session::agent::Agent;
 use crate::session::watch::Event;
@@ -68,6 +70,10 @@ pub enum Action {
     Recall(Step),
     /// Through a list, or what a popup shows.
     Move(Motion),
+    /// The details of what is selected; in them, more of the same.
+    Open,
+    /// The details, or none.
+    Details,
     /// Take what is marked in a menu.
     Accept,
     /// Sort by this, or the other way round.
@@ -76,6 +82,18 @@ pub enum Action {
     SortNeighbour(Step),
     /// Sort the other way round.
     SortReverse,
+    /// What to put processes together by.
+    GroupMenu,
+    /// Put processes together by this.
+    GroupBy(GroupChoice),
+    /// Put processes together by the next thing.
+    GroupNext,
+    /// Processes below their parents, or not.
+    Tree,
+    /// What belongs to the selected one, or not.
+    Expand,
+    /// What belongs to all, or not.
+    ExpandAll,
     /// Hold the order of the list, or let it go.
     Freeze,
     /// Keep a process in the middle and in the waveform, or let it go.
@@ -104,6 +122,27 @@ pub enum Action {
         pane: Pane,
         /// Row below its header.
         row: usize,
+    },
+    /// A list of connections was clicked.
+    ClickSocket {
+        /// Which.
+        holder: Holder,
+        /// Row below its header.
+        row: usize,
+    },
+    /// The wheel was turned over a list of connections.
+    WheelSockets {
+        /// Which.
+        holder: Holder,
+        /// Rows, down is positive.
+        by: isize,
+    },
+    /// A column header of a list of connections was clicked.
+    ClickSocketHeader {
+        /// Which list.
+        holder: Holder,
+        /// The column.
+        id: &'static str,
     },
     /// A column header was clicked.
     ClickHeader {

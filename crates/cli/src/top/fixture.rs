@@ -3,6 +3,7 @@
 pub mod facts;
 pub mod hands;
 pub mod history;
+pub mod sockets;
 
 use std::time::Duration;
 
@@ -36,6 +37,7 @@ use crate::row::Peaks;
 use crate::row::ProcessId;
 use crate::row::ProcessRow;
 use crate::row::Sample;
+use crate::row::Scope;
 use crate::row::State;
 use crate::row::TcpHealth;
 use crate::session::agent::Agent;
@@ -44,6 +46,7 @@ use crate::session::agent::Hook;
 use crate::session::agent::Load;
 use crate::session::agent::Map;
 use crate::session::capabilities::Capability;
+use crate::session::watch::Details;
 use crate::session::watch::Event;
 use crate::units::time::TimeFormat;
 
@@ -90,6 +93,7 @@ pub fn agent() -> Agent {
         "loopback",
         "exit",
         "connections",
+        "connection_details",
     ];
     let capability = |name: &str| Capability {
         name: name.to_owned(),
@@ -386,7 +390,7 @@ pub fn sample(seq: u64, rows: Vec<ProcessRow>) -> Sample {
     }
     let active = live
         .clone()
-        .filter(|row| row.flows.external[0][0].tick != Bytes::default());
+        .filter(|row| row.flows.sum(Scope::default()).tick != Bytes::default());
     Sample {
         seq,
         time: time(seq),
@@ -446,8 +450,26 @@ pub fn web01(seq: u64) -> Sample {
         577 => rows[1].flows.external[0][0].tick.tx = 8 * MIB,
         _ => {}
     }
+    sockets::sort_out(&mut rows);
     rows.extend(exited());
-    sample(seq, rows)
+    let mut sample = sample(seq, rows);
+    sample.connections = sockets::of(&sample.rows, sample.time);
+    sample
+}
+
+/// A model of the given size that has seen the same ticks, the last forty with connections.
+pub fn watched(width: u16, height: u16) -> Model {
+    let mut model = empty(width, height);
+    for seq in NOW - 120..=NOW {
+        if seq == NOW - 40 {
+            model.apply(Action::Feed(Event::Details {
+                details: Details::Connections,
+                again: None,
+            }));
+        }
+        feed(&mut model, web01(seq));
+    }
+    model
 }
 
 /// A model of the given size that has seen the ticks of the sample host up to now.
@@ -482,6 +504,8 @@ pub fn opening(seq: u64) -> Opening {
         socket: "/run/netmon/agent.sock".to_owned(),
         recall: Recall::new(Duration::from_secs(600), None, None),
         filtering: Filtering::default(),
+        narrow: None,
+        shape: crate::top::model::outline::Shape::Flat,
     }
 }
 

@@ -17,7 +17,11 @@ use super::action::Switch;
 use super::action::Travel;
 use super::action::Zooming;
 use super::columns;
+use super::columns::sockets;
+use super::columns::sockets::Holder;
+use super::layout::Area;
 use super::layout::Size;
+use super::model::arrange::CHOICES;
 use super::model::export::Field;
 use super::model::past::Towards;
 use super::model::prompt::Purpose;
@@ -66,6 +70,7 @@ fn pressed(key: &KeyEvent, model: &Model) -> Option<Action> {
         Popup::Help { .. } | Popup::Syntax { .. } | Popup::Messages { .. } => {
             motion(key.code).map(Action::Move)
         }
+        Popup::GroupMenu { .. } => in_group_menu(key.code),
         Popup::Prompt(_) => None,
         Popup::None => on_view(key, model.screen),
     }
@@ -120,6 +125,18 @@ fn in_menu(code: KeyCode) -> Option<Action> {
     }
 }
 
+fn in_group_menu(code: KeyCode) -> Option<Action> {
+    let KeyCode::Char(letter) = code else {
+        return in_menu(code);
+    };
+    let choice = CHOICES.iter().find(|(_, known, _)| *known == letter);
+    match choice {
+        Some((by, ..)) => Some(Action::GroupBy(*by)),
+        None if letter == 'b' => Some(Action::Back),
+        None => motion(code).map(Action::Move),
+    }
+}
+
 fn motion(code: KeyCode) -> Option<Motion> {
     Some(match code {
         KeyCode::Up | KeyCode::Char('k') => Motion::Lines(-1),
@@ -137,15 +154,27 @@ fn on_view(key: &KeyEvent, screen: Screen) -> Option<Action> {
     if let Some(action) = views(code).or_else(|| time(key)).or_else(|| switches(code)) {
         return Some(action);
     }
+    let pane = match screen {
+        Screen::List(pane) => Some(pane),
+        Screen::Connections => Some(Pane::Live),
+        Screen::Agent | Screen::Chart => None,
+    };
     motion(code)
         .map(Action::Move)
-        .or_else(|| sorting(code, screen.pane()?))
+        .or_else(|| sorting(code, pane?))
 }
 
 fn views(code: KeyCode) -> Option<Action> {
     match code {
         KeyCode::Tab => Some(Action::ShowNeighbour(Step::Forward)),
         KeyCode::BackTab => Some(Action::ShowNeighbour(Step::Back)),
+        KeyCode::Enter => Some(Action::Open),
+        KeyCode::Char('d') => Some(Action::Details),
+        KeyCode::Char('b') => Some(Action::GroupMenu),
+        KeyCode::Char('B') => Some(Action::GroupNext),
+        KeyCode::Char('t') | KeyCode::F(5) => Some(Action::Tree),
+        KeyCode::Char('e') => Some(Action::Expand),
+        KeyCode::Char('E') => Some(Action::ExpandAll),
         KeyCode::Char(digit) => Screen::of_digit(digit).map(Action::Show),
         _ => None,
     }
@@ -216,6 +245,28 @@ fn sorting(code: KeyCode, pane: Pane) -> Option<Action> {
     Some(Action::SortBy(key))
 }
 
+// `area`: the header of the list and its lines.
+fn on_sockets(
+    mouse: &MouseEvent,
+    holder: Holder,
+    area: Area,
+    wheel: Option<isize>,
+) -> Option<Action> {
+    if let Some(by) = wheel {
+        return Some(Action::WheelSockets { holder, by });
+    }
+    if matches!(mouse.kind, MouseEventKind::Drag(_)) {
+        return None;
+    }
+    match usize::from(mouse.row - area.y).checked_sub(1) {
+        Some(row) => Some(Action::ClickSocket { holder, row }),
+        None => {
+            let id = sockets::id_at(holder, area.width, mouse.column - area.x)?;
+            Some(Action::ClickSocketHeader { holder, id })
+        }
+    }
+}
+
 fn pointed(mouse: &MouseEvent, model: &Model) -> Option<Action> {
     const WHEEL_ROWS: isize = 3;
     let wheel = match mouse.kind {
@@ -238,6 +289,11 @@ fn pointed(mouse: &MouseEvent, model: &Model) -> Option<Action> {
     }
     if plan.body.contains(x, y) {
         return wheel.map(|by| Action::Move(Motion::Lines(by)));
+    }
+    for (holder, area) in model.socket_areas() {
+        if area.contains(x, y) {
+            return on_sockets(mouse, holder, area, wheel);
+        }
     }
     let panel = plan
         .panels

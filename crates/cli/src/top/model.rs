@@ -1,6 +1,9 @@
 //! The state of the viewer. Pure: actions go in, a screen can be read off, nothing else happens.
 
+pub mod arrange;
 pub mod chart;
+pub mod cursor;
+pub mod details;
 pub mod export;
 pub mod feed;
 pub mod filtering;
@@ -11,6 +14,7 @@ pub mod link;
 pub mod list;
 pub mod moment;
 pub mod notices;
+pub mod outline;
 pub mod past;
 pub mod position;
 pub mod prompt;
@@ -21,9 +25,11 @@ pub mod roster;
 pub mod scale;
 pub mod screen;
 pub mod settings;
+pub mod socket_list;
 pub mod sockets;
 pub mod sort;
 pub mod steer;
+pub mod steer_sockets;
 pub mod stored;
 pub mod subject;
 pub mod switch;
@@ -32,12 +38,18 @@ pub mod tick;
 use std::time::Duration;
 
 use self::export::Outgoing;
+use netmon_api::filter::Filter;
+
+use self::details::Details;
 use self::filtering::Filtering;
 use self::line::Line;
 use self::link::Link;
 use self::list::List;
 use self::moment::Zero;
 use self::notices::Notices;
+use self::outline::Outline;
+use self::outline::Part;
+use self::outline::Shape;
 use self::past::Past;
 use self::past::TickNumber;
 use self::position::Position;
@@ -51,6 +63,7 @@ use self::screen::Popup;
 use self::screen::Screen;
 use self::settings::Mouse;
 use self::settings::Settings;
+use self::socket_list::SocketList;
 use self::sockets::Sockets;
 use self::sort::Sort;
 use super::action::Action;
@@ -112,6 +125,11 @@ pub struct Opening {
     pub recall: Recall,
     /// Which rows are shown, and the filters of earlier sessions.
     pub filtering: Filtering,
+    /// The options that leave connections out: the numbers are of the others alone. `None`: none
+    /// do.
+    pub narrow: Option<Filter>,
+    /// How running processes are arranged.
+    pub shape: Shape,
 }
 
 /// The state of the viewer.
@@ -152,7 +170,14 @@ pub struct Model {
     recall: Recall,
     zero: Option<Zero>,
     filtering: Filtering,
+    /// The options that leave connections out; `None`: none do.
+    narrow: Option<Filter>,
     sockets: Sockets,
+    connections: SocketList,
+    details: Details,
+    outline: Outline,
+    /// The parts of all processes in groups.
+    members: Vec<Part>,
     scales: [Scale; 2],
     visited_peaks: Vec<TickNumber>,
     outgoing: Option<Outgoing>,
@@ -201,7 +226,12 @@ impl Model {
             recall: opening.recall,
             zero: None,
             filtering: opening.filtering,
+            narrow: opening.narrow,
             sockets: Sockets::default(),
+            connections: SocketList::new("rate"),
+            details: Details::default(),
+            outline: Outline::new(opening.shape),
+            members: Vec::new(),
             scales: [Scale::default(); 2],
             visited_peaks: Vec::new(),
             outgoing: None,
@@ -212,6 +242,9 @@ impl Model {
         };
         if let Some(pane) = model.screen.pane() {
             model.list_mut(pane).sort = opening.sort;
+        }
+        if model.narrow.is_some() {
+            model.feed.details = crate::session::watch::Details::Connections;
         }
         model.meet(opening.agent);
         model.past = Past::new(recall::FIRST, model.recall.room(model.step()));
@@ -244,6 +277,9 @@ impl Model {
                 self.fit_scale();
             }
         }
+        if self.needs_connections() {
+            self.feed.needed = self.clock.running;
+        }
         match (change, effect) {
             (Change::None, effect) => effect,
             (_, Effect::Nothing) => Effect::Draw,
@@ -260,7 +296,9 @@ impl Model {
             Action::Retry => Effect::AskAgent,
             Action::Clock(clock) => return self.pass_time(clock),
             Action::Show(screen) => return self.show(screen),
-            Action::ShowNeighbour(step) => return self.show(self.screen.step(step)),
+            Action::ShowNeighbour(step) => return self.step_focus(step),
+            Action::Open => return self.open(),
+            Action::Details => return self.toggle_details(),
             Action::Switch(switch) => return self.switch(switch),
             Action::Past(answer) => return (self.recalled(*answer), Effect::Nothing),
             Action::Feed(event) => return (self.hear(event), Effect::Nothing),
@@ -278,7 +316,9 @@ impl Model {
         self.popup = Popup::None;
         match screen {
             Screen::Agent => (Change::View, Effect::AskAgent),
-            Screen::List(_) | Screen::Chart => (Change::View, Effect::Nothing),
+            Screen::List(_) | Screen::Connections | Screen::Chart => {
+                (Change::View, Effect::Nothing)
+            }
         }
     }
 
@@ -313,14 +353,31 @@ impl Model {
         let rates = live.iter().filter_map(|line| line.rate);
         let rate = rates.fold(0, u64::saturating_add);
         self.filtering.count([live.len(), exited.len()], rate);
+        if self.narrow.is_some() {
+            // Connections that are gone are not kept, so what they moved is not known.
+            for line in live.iter_mut().chain(&mut exited) {
+                line.forget_totals(self.settings.numbers);
+            }
+        }
         if let Some(words) = &self.filtering.words {
             let sockets = self.sockets.at(moment.time());
             let taken = |line: &Line| moment.takes(&words.filter, line, sockets);
             live.retain(taken);
             exited.retain(taken);
         }
+        let parts = match self.outline.shape {
+            Shape::Groups(by) => Self::parts(by, &live, &moment, self.sockets.at(moment.time())),
+            Shape::Flat | Shape::Tree => Vec::new(),
+        };
+        let arranged = match self.outline.shape {
+            Shape::Tree => live.clone(),
+            Shape::Flat | Shape::Groups(_) => Vec::new(),
+        };
         self.live.fill(live, rows[0], |id| self.roster.get(id));
         self.exited.fill(exited, rows[1], |id| self.roster.get(id));
+        self.fill_outline(arranged, parts);
+        self.fill_sockets();
+        self.fill_details();
     }
 }
 

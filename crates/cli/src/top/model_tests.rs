@@ -270,11 +270,12 @@ fn views_popups_and_quitting_have_their_keys() {
     let mut model = fixture::model(80, 24);
     for (key, screen) in [
         (KeyCode::Char('2'), Screen::List(Pane::Exited)),
+        (KeyCode::Tab, Screen::Connections),
         (KeyCode::Tab, Screen::Agent),
         (KeyCode::Tab, Screen::Chart),
         (KeyCode::Tab, Screen::List(Pane::Live)),
         (KeyCode::BackTab, Screen::Chart),
-        (KeyCode::Char('3'), Screen::Chart),
+        (KeyCode::Char('3'), Screen::Connections),
         (KeyCode::Char('1'), Screen::List(Pane::Live)),
     ] {
         code(&mut model, key);

@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::action::Clock;
 use super::model::filtering::Filtering;
 use super::model::filtering::Words;
+use super::model::outline::Shape;
 use super::model::recall::Recall;
 use super::model::screen::Pane;
 use super::model::screen::Screen;
@@ -19,6 +20,7 @@ use super::model::sort::SortKey;
 use super::model::Coverage;
 use super::model::Opening;
 use crate::args::global::GlobalArgs;
+use crate::args::query::GroupChoice;
 use crate::args::selection::SelectionArgs;
 use crate::args::shaping::Order;
 use crate::args::shaping::SortArg;
@@ -49,6 +51,7 @@ pub struct Wishes {
     settings: Settings,
     selection: Selection,
     words: Option<Words>,
+    shape: Shape,
     interval: Duration,
     history: Duration,
     at: Option<Moment>,
@@ -79,11 +82,15 @@ impl Wishes {
             ..args.selection.clone()
         })?;
         selection.needs = needs;
+        if args.group.needs_connections() {
+            selection.needs.push(Need::connections("--group"));
+        }
         let screen = match args.view {
             // Somebody who asks for ended processes does not want to begin among the others.
             ViewChoice::Live if selection.states == States::Exited => Screen::List(Pane::Exited),
             ViewChoice::Live => Screen::List(Pane::Live),
             ViewChoice::Exited => Screen::List(Pane::Exited),
+            ViewChoice::Connections => Screen::Connections,
             ViewChoice::Agent => Screen::Agent,
             ViewChoice::Chart => Screen::Chart,
         };
@@ -138,6 +145,10 @@ impl Wishes {
             settings,
             selection,
             words,
+            shape: match args.group {
+                GroupChoice::Process => Shape::Flat,
+                by => Shape::Groups(by),
+            },
             interval,
             history: args.history.unwrap_or(HISTORY),
             at: args.at.clone(),
@@ -155,7 +166,10 @@ impl Wishes {
         Follow {
             filter: self.selection.filter.clone(),
             reconnect: Reconnect::Always,
-            details: Details::None,
+            details: match self.selection.narrow {
+                Some(_) => Details::Connections,
+                None => Details::None,
+            },
         }
     }
 
@@ -186,6 +200,8 @@ impl Wishes {
             clock,
             socket,
             recall: Recall::new(self.history, self.at.clone(), when::boot()),
+            narrow: self.selection.narrow.clone(),
+            shape: self.shape,
             filtering: Filtering::new(self.words.clone(), earlier),
         }
     }

@@ -23,6 +23,7 @@ use super::model::Model;
 use crate::failure::Failure;
 use crate::outcome::Outcome;
 use crate::session::agent::Agent;
+use crate::session::watch::Details;
 use crate::session::watch::Event;
 
 /// Shortest time between two frames.
@@ -79,6 +80,9 @@ pub trait Source {
     /// Waits for news. May be dropped and called again without losing any.
     fn next(&mut self) -> impl Future<Output = News>;
 
+    /// Asks for samples with these details from now on.
+    fn want(&self, details: Details);
+
     /// Ends the wait for the next attempt to connect.
     fn retry(&self);
 
@@ -122,6 +126,7 @@ where
     beat.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     let mut frames = Frames::new();
     loop {
+        outside.source.want(model.wants());
         // Keys before news: a flood of ticks must not delay them.
         let action = tokio::select! {
             biased;

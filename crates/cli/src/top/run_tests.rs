@@ -1,5 +1,6 @@
 //! The loop with keys, news and a screen that exist only here.
 
+use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::io;
 use std::time::Duration;
@@ -16,6 +17,7 @@ use super::Outside;
 use super::Source;
 use crate::failure::Failure;
 use crate::outcome::Outcome;
+use crate::session::watch::Details;
 use crate::session::watch::Event;
 use crate::top::action::Clock;
 use crate::top::fixture;
@@ -29,6 +31,7 @@ use crate::top::model::Model;
 /// Gives its news one per second of running time.
 struct Script {
     news: VecDeque<News>,
+    wanted: RefCell<Vec<Details>>,
     due: Instant,
 }
 
@@ -36,6 +39,7 @@ impl Script {
     fn new(news: impl Into<VecDeque<News>>) -> Self {
         Self {
             news: news.into(),
+            wanted: RefCell::default(),
             due: Instant::now() + Duration::from_secs(1),
         }
     }
@@ -49,6 +53,10 @@ impl Source for Script {
             Some(news) => news,
             None => std::future::pending().await,
         }
+    }
+
+    fn want(&self, details: Details) {
+        self.wanted.borrow_mut().push(details);
     }
 
     fn retry(&self) {}

@@ -11,6 +11,7 @@ use super::run::News;
 use super::run::Source;
 use crate::failure::Failure;
 use crate::row::decode::wire_time;
+use crate::session::watch::Details;
 use crate::session::watch::Watch;
 use crate::session::Session;
 use crate::target::Target;
@@ -48,6 +49,10 @@ impl Source for Feed {
             // With `Reconnect::Always`, and a sender at this end, neither is ever over.
             else => std::future::pending().await,
         }
+    }
+
+    fn want(&self, details: Details) {
+        self.watch.want(details);
     }
 
     fn retry(&self) {

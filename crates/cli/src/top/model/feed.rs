@@ -17,10 +17,12 @@ use super::Change;
 use super::Effect;
 use super::Model;
 use crate::failure::Failure;
+use crate::group::narrow;
 use crate::row::Flows;
 use crate::row::Sample;
 use crate::session::agent::Agent;
 use crate::session::merge::Merge;
+use crate::session::watch::Details;
 use crate::session::watch::Event;
 use crate::session::watch::Gap;
 use crate::session::watch::GapReason;
@@ -36,6 +38,10 @@ pub struct State {
     last_heard: Duration,
     last_asked: Duration,
     gap: Option<Gap>,
+    /// What samples have besides processes.
+    pub details: Details,
+    /// When connections were last needed, on the clock of the viewer.
+    pub needed: Duration,
     /// Instance of the agent before the connection was lost.
     lost_instance: Option<String>,
     /// Totals count from here although processes may be older.
@@ -50,6 +56,8 @@ impl State {
             last_heard: now,
             last_asked: now,
             gap: None,
+            details: Details::None,
+            needed: Duration::ZERO,
             lost_instance: None,
             counting_since: None,
         }
@@ -66,7 +74,9 @@ impl Model {
         match event {
             Event::Sample(sample) => {
                 self.feed.last_heard = self.clock.running;
-                match self.merge.push(*sample) {
+                let mut sample = *sample;
+                self.narrow(&mut sample);
+                match self.merge.push(sample) {
                     Some(step) => self.in_the_present(|model| model.add(step)),
                     None => Change::None,
                 }
@@ -74,6 +84,18 @@ impl Model {
             Event::Gap(gap) => {
                 self.feed.gap = Some(gap);
                 Change::None
+            }
+            Event::Details { details, again } => {
+                self.feed.details = details;
+                let shown = self.past.last().map(|tick| tick.time);
+                match again {
+                    Some(mut sample) if shown == Some(sample.time) => {
+                        self.narrow(&mut sample);
+                        self.remember(&mut sample);
+                        Change::View
+                    }
+                    _ => Change::None,
+                }
             }
             Event::Lost { why, retry_in } => self.lose(why, retry_in),
             Event::Back(agent) => {
@@ -157,7 +179,28 @@ impl Model {
         Change::Paint
     }
 
-    fn add(&mut self, sample: Sample) -> Change {
+    // What the options leave of a sample.
+    fn narrow(&self, sample: &mut Sample) {
+        if let Some(filter) = &self.narrow {
+            if self.feed.details == Details::Connections {
+                narrow::narrow(sample, filter);
+            }
+        }
+    }
+
+    fn remember(&mut self, sample: &mut Sample) {
+        if self.feed.details == Details::Connections {
+            let connections = std::mem::take(&mut sample.connections);
+            self.sockets.remember(Sample {
+                rows: Vec::new(),
+                connections,
+                ..*sample
+            });
+        }
+    }
+
+    fn add(&mut self, mut sample: Sample) -> Change {
+        self.remember(&mut sample);
         let missing = self.missing_before(&sample);
         let lost = self.reconnected(&sample).then(|| self.hole_length(missing));
         let gap = self.explain(&sample, missing);

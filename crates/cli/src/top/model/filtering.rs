@@ -10,6 +10,7 @@ use super::moment::Lens;
 use super::prompt::Purpose;
 use super::screen::Pane;
 use super::screen::Popup;
+use super::screen::Screen;
 use super::screen::Step;
 use super::subject;
 use super::tick::Tick;
@@ -114,6 +115,9 @@ impl Model {
 
     /// How many rows the list with the keys shows, and how many there are without the filter.
     pub fn filter_count(&self) -> (usize, usize) {
+        if self.screen == Screen::Connections {
+            return self.connections.count();
+        }
         let pane = self.screen.pane().unwrap_or(Pane::Live);
         (self.list(pane).lines().len(), self.unfiltered(pane))
     }
@@ -188,11 +192,10 @@ impl Model {
         self.try_filter()
     }
 
-    /// Opens the prompt of the filter with `text` in it.
-    pub(super) fn suggest_filter(&mut self, text: &str) -> Change {
+    /// Lets another filter take effect, as if it had been typed.
+    pub(super) fn filter_to(&mut self, text: &str) {
         self.filtering.words = Words::read(text).ok().flatten();
         self.filtering.remember(text);
-        Change::View
     }
 
     /// What the filter takes of a tick; `None`: not known. Without a filter nobody asks.

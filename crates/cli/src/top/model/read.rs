@@ -8,6 +8,8 @@ use super::chart::Chart;
 use super::chart::Extent;
 use super::list::List;
 use super::list::Order;
+use super::moment;
+use super::moment::Amounts;
 use super::moment::Lens;
 use super::moment::Moment;
 use super::past::TickNumber;
@@ -15,6 +17,7 @@ use super::screen::Pane;
 use super::settings::Average;
 use super::settings::Scaling;
 use super::settings::Subject;
+use super::sockets::OfTick;
 use super::tick::Origin;
 use super::tick::Rate;
 use super::tick::Tick;
@@ -117,7 +120,7 @@ impl Model {
 
     /// What is where on the screen.
     pub fn plan(&self) -> Plan {
-        layout::plan(self.size, self.screen)
+        layout::plan(self.size, self.screen, self.stage())
     }
 
     /// Entries of a list that are visible.
@@ -197,9 +200,31 @@ impl Model {
         self.past.time(number, self.step())
     }
 
-    /// Received and sent per second by one process in each of the last steps up to the one shown,
-    /// oldest first; `None` in it: not known.
-    pub fn trend(&self, id: ProcessId) -> Vec<Option<u64>> {
+    /// The connections of the moment shown; `None`: not known.
+    pub fn sockets_shown(&self) -> Option<&OfTick> {
+        self.sockets.at(self.tick()?.time)
+    }
+
+    /// Whether options leave connections out, so that what processes moved since first seen is not
+    /// known.
+    pub fn is_narrowed(&self) -> bool {
+        self.narrow.is_some()
+    }
+
+    /// What one process had moved at the moment shown; `None`: not known.
+    pub fn moment_of(&self, id: ProcessId) -> Option<Amounts> {
+        let tick = self.position.tick(&self.past)?;
+        let lens = Lens {
+            settings: &self.settings,
+            capabilities: &self.agent.capabilities,
+            zero: self.zero.as_ref(),
+        };
+        moment::amounts(&self.past, self.roster.get(id)?, tick, lens)
+    }
+
+    /// Bytes per second of one process in each of the last steps up to the one shown, oldest
+    /// first; `None` in it: not known. `pick`: which bytes.
+    pub fn lane(&self, id: ProcessId, pick: fn(Bytes) -> u64) -> Vec<Option<u64>> {
         let Some(at) = self.position.tick(&self.past) else {
             return Vec::new();
         };
@@ -213,7 +238,7 @@ impl Model {
                     .map(|change| change.flows())
                     .unwrap_or_default();
                 let bytes = flows.sum(self.settings.scope).tick;
-                rate::per_second(bytes.sum(), tick.length)
+                rate::per_second(pick(bytes), tick.length)
             })
             .collect()
     }

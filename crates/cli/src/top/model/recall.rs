@@ -225,7 +225,8 @@ impl Model {
     }
 
     fn has_history(&self) -> bool {
-        !self.agent.history.tiers.is_empty()
+        // The history does not tell connections apart, so it cannot leave any out.
+        self.narrow.is_none() && !self.agent.history.tiers.is_empty()
     }
 
     /// Takes what the history has answered.

@@ -49,6 +49,11 @@ impl Sockets {
         }
     }
 
+    /// The end of the first tick that they are kept of.
+    pub fn first(&self) -> Option<Timestamp> {
+        self.ticks.keys().next().copied()
+    }
+
     /// Those of the tick that ended at `time`; `None`: not kept.
     pub fn at(&self, time: Timestamp) -> Option<&OfTick> {
         self.ticks.get(&time)

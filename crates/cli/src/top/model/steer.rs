@@ -2,13 +2,16 @@
 
 use std::time::Duration;
 
+use super::arrange;
 use super::chart::Chart;
+use super::details::Details;
 use super::list::Hold;
 use super::list::List;
 use super::list::Order;
 use super::moment::Lens;
 use super::moment::Moment;
 use super::moment::Zero;
+use super::outline::Outline;
 use super::past::Towards;
 use super::position::Position;
 use super::prompt::Purpose;
@@ -33,6 +36,12 @@ use crate::top::help;
 
 impl Model {
     pub(super) fn steer(&mut self, action: Action) -> Change {
+        if let Some(change) = self.steer_sockets(&action) {
+            return change;
+        }
+        if let Some(change) = self.steer_outline(&action) {
+            return change;
+        }
         match action {
             Action::Resize(size) => self.size = size,
             Action::Back => return self.back(),
@@ -135,9 +144,15 @@ impl Model {
                 return Change::Paint;
             }
         }
+        if let Some(change) = self.leave_details() {
+            return change;
+        }
         if self.position != Position::Live {
             self.travel(Travel::Live);
             return Change::View;
+        }
+        if self.drop_socket() || self.drop_entry() {
+            return Change::Lists;
         }
         if let Some(pane) = self.screen.pane() {
             let list = self.list_mut(pane);
@@ -168,6 +183,8 @@ impl Model {
         self.popup = Popup::None;
         self.zero = None;
         self.clear_filter();
+        self.details = Details::default();
+        self.outline = Outline::default();
         self.travel(Travel::Live);
         for pane in [Pane::Live, Pane::Exited] {
             *self.list_mut(pane) = List::default();
@@ -231,14 +248,15 @@ impl Model {
             at.saturating_add_signed(lines(page))
                 .min(count.saturating_sub(1))
         };
+        let choices = self.sort_choices().len();
         match &mut self.popup {
             Popup::Help { from } => *from = moved(*from, help::scroll_steps(self.size)),
             Popup::Syntax { from } => *from = moved(*from, help::syntax::scroll_steps(self.size)),
             Popup::Prompt(_) | Popup::Copy => return Change::None,
             Popup::Messages { from } => *from = moved(*from, self.notices.len()),
+            Popup::GroupMenu { choice } => *choice = moved(*choice, arrange::CHOICES.len()),
             Popup::SortMenu { choice } => {
-                let count = self.screen.pane().map_or(0, |pane| SortKey::of(pane).len());
-                *choice = moved(*choice, count);
+                *choice = moved(*choice, choices);
             }
             Popup::None if self.screen == Screen::Agent => {
                 self.report_from = moved(self.report_from, report::scroll_steps(self));
@@ -259,7 +277,11 @@ impl Model {
             Motion::Last => list.select_last(rows),
             _ => list.select_by(lines(rows), rows),
         }
-        Change::Paint
+        // The details are those of the selected process.
+        match self.plan().details {
+            Some(_) => Change::Lists,
+            None => Change::Paint,
+        }
     }
 
     fn travel(&mut self, travel: Travel) {

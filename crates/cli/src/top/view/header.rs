@@ -5,9 +5,12 @@ use super::look::Role;
 use super::pen::Pen;
 use super::pen::Span;
 use crate::row::Loopback;
+use crate::row::ProcessRow;
 use crate::text;
 use crate::top::columns::Side;
+use crate::top::model::details::Stage;
 use crate::top::model::position::Position;
+use crate::top::model::screen::Screen;
 use crate::top::model::Coverage;
 use crate::top::model::Model;
 use crate::units::span;
@@ -86,6 +89,9 @@ pub fn render(model: &Model, pen: &mut Pen) {
 
 // Most important first.
 fn segments(model: &Model, detail: Detail) -> Vec<Segment> {
+    if let (Detail::Compact, Stage::Full, Some(row)) = (detail, model.stage(), model.inspected()) {
+        return inspected(model, row);
+    }
     let mut segments = Vec::new();
     let mut left = |text: String, role| {
         segments.push(Segment {
@@ -164,6 +170,19 @@ fn segments(model: &Model, detail: Detail) -> Vec<Segment> {
         });
     }
     segments
+}
+
+// Whose details fill a small screen.
+fn inspected(model: &Model, row: &ProcessRow) -> Vec<Segment> {
+    let (moment, role) = moment(model, Detail::Compact);
+    let who = format!("{} {}", row.facts.id.pid, row.facts.name);
+    [
+        (Side::Left, moment, role),
+        (Side::Left, who, Role::Bar),
+        (Side::Right, "Esc back".to_owned(), Role::Bar),
+    ]
+    .map(|(side, text, role)| Segment { side, text, role })
+    .into()
 }
 
 fn moment(model: &Model, detail: Detail) -> (String, Role) {
@@ -246,7 +265,7 @@ fn badges(model: &Model) -> Vec<String> {
         badges.push("OFFLINE".to_owned());
     }
     // Lists say it in their titles.
-    let listed = model.screen.pane().is_some();
+    let listed = !matches!(model.screen, Screen::Agent | Screen::Chart);
     if model.coverage() == Coverage::Selected || model.filter().is_some() && !listed {
         badges.push("FILTER".to_owned());
     }

@@ -6,6 +6,7 @@ use super::cells;
 use super::cells::Whole;
 use super::empty;
 use super::look::Role;
+use super::outline;
 use super::pen::Border;
 use super::pen::Pen;
 use super::pen::Span;
@@ -19,6 +20,7 @@ use crate::top::model::line::Activity;
 use crate::top::model::line::Line;
 use crate::top::model::list::Entry;
 use crate::top::model::list::Hold;
+use crate::top::model::outline::Shape;
 use crate::top::model::position::Position;
 use crate::top::model::screen::Pane;
 use crate::top::model::screen::Screen;
@@ -32,7 +34,11 @@ use crate::top::model::Model;
 /// Draws a list with its border.
 pub fn render(model: &Model, panel: Panel, pen: &mut Pen) {
     let Panel { pane, area } = panel;
-    let focused = model.screen == Screen::List(pane);
+    if pane == Pane::Live && model.shape() != Shape::Flat {
+        outline::render(model, area, pen);
+        return;
+    }
+    let focused = model.list_has_keys(pane);
     let border = if focused {
         Border::Focused
     } else {
@@ -78,7 +84,8 @@ pub fn render(model: &Model, panel: Panel, pen: &mut Pen) {
     sums(model, pane, &columns, area, pinned, pen);
 }
 
-fn title(model: &Model, pane: Pane, area: Area, border: Border) -> String {
+/// The title of a list.
+pub fn title(model: &Model, pane: Pane, area: Area, border: Border) -> String {
     let screen = Screen::List(pane);
     let mut title = match border {
         Border::Focused => format!("{} {}", screen.digit(), screen.name()),
@@ -88,6 +95,9 @@ fn title(model: &Model, pane: Pane, area: Area, border: Border) -> String {
         title.push_str(&format!(" at {}", model.clock_time(tick.time)));
     }
     match pane {
+        Pane::Live if model.shape() != Shape::Flat => {
+            title.push_str(&format!(" · {}", model.arrangement().unwrap_or_default()));
+        }
         Pane::Live if area.width >= 95 && model.position == Position::Live => {
             title.push_str(&format!(" · {} processes", running(model)));
         }
@@ -143,14 +153,18 @@ fn counter(model: &Model, pane: Pane, area: Area, rows: usize) -> String {
     }
 }
 
-fn headers(model: &Model, pane: Pane, area: Area, columns: &[Placed], pen: &mut Pen) {
+/// Draws the header of a list.
+pub fn headers(model: &Model, pane: Pane, area: Area, columns: &[Placed], pen: &mut Pen) {
     let sort = model.list(pane).sort;
     let inner = area.inner();
     for placed in columns {
-        let header = placed.column.header(pane, model.settings.numbers);
+        let header = match (placed.column, model.shape()) {
+            (Column::Name, Shape::Groups(by)) if pane == Pane::Live => by.name().to_uppercase(),
+            (column, _) => column.header(pane, model.settings.numbers).to_owned(),
+        };
         let sorted = placed.column.sort_key(pane) == Some(sort.key);
         let (text, role) = match (sorted, sort.direction) {
-            (false, _) => (header.to_owned(), Role::Plain),
+            (false, _) => (header, Role::Plain),
             (true, Direction::Ascending) => (format!("{header}▲"), Role::SortHeader),
             (true, Direction::Descending) => (format!("{header}▼"), Role::SortHeader),
         };
@@ -194,9 +208,18 @@ fn process(
     }
 }
 
-fn sums(model: &Model, pane: Pane, columns: &[Placed], area: Area, pinned: usize, pen: &mut Pen) {
+/// Draws the pinned rows at the end of a list.
+pub fn sums(
+    model: &Model,
+    pane: Pane,
+    columns: &[Placed],
+    area: Area,
+    pinned: usize,
+    pen: &mut Pen,
+) {
     let inner = area.inner();
     let last = inner.y + inner.height.saturating_sub(1);
+    let grouped = pane == Pane::Live && matches!(model.shape(), Shape::Groups(_));
     let wide = columns.iter().any(|placed| placed.column == Column::Pid);
     let mut draw = |up: u16, text: &dyn Fn(Column) -> String| {
         for placed in columns {
@@ -221,6 +244,10 @@ fn sums(model: &Model, pane: Pane, columns: &[Placed], area: Area, pinned: usize
         };
         draw(0, &|column| match column {
             Column::Pid => "TOTAL".to_owned(),
+            Column::Name if grouped => {
+                format!("TOTAL {}", outline::counted(model))
+            }
+            Column::Processes => running(model).to_string(),
             Column::Name if !wide => "TOTAL".to_owned(),
             Column::Name => processes(model),
             Column::Share => share.clone(),
