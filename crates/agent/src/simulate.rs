@@ -176,9 +176,10 @@ impl Simulation {
                 past.push(self.collect());
             }
         }
-        // Nobody has asked for connections yet.
-        let newest = past.len() - 1;
-        for collected in &mut past[..newest] {
+        // Somebody has just asked for connections: they are known since the tick before the newest, so
+        // that the newest has their rates.
+        let asked = past.len().saturating_sub(2);
+        for collected in &mut past[..asked] {
             collected.reading.connections.open = None;
         }
         past[0].hooks = Some(hooks());

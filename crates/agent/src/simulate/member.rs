@@ -160,7 +160,7 @@ impl Member {
     }
 
     /// It moves so much: over which kind of traffic is told by the mix, over which connection by their
-    /// parts; the last connection that nobody has described, else the first, has the rest.
+    /// parts; the first connection that nobody has described, else the first, has the rest.
     pub fn add(&mut self, moved: Pair) {
         for (side, bytes) in moved.into_iter().enumerate() {
             let mut rest = bytes;
@@ -176,7 +176,7 @@ impl Member {
                 rest -= bytes;
                 count(flow(line, side), bytes);
             }
-            let plain = self.lines.iter().rposition(|(_, part)| *part == [0; 2]);
+            let plain = self.lines.iter().position(|(_, part)| *part == [0; 2]);
             if let Some((line, _)) = self.lines.get_mut(plain.unwrap_or(0)) {
                 count(flow(line, side), rest);
             }

@@ -67,20 +67,20 @@ impl Series {
             let open = |n: u64| lives(n) && given[n as usize - 1].is_none();
             let mut weights: u64 = (1..=scenario.ticks)
                 .filter(|n| open(*n))
-                .map(|n| wave(phase, n, side))
+                .map(|n| long_wave(phase, n, side))
                 .sum();
             for n in 1..=scenario.ticks {
                 let moved = match given[n as usize - 1] {
                     Some(pair) => pair[side],
                     None if !lives(n) => 0,
                     None if is_new => {
-                        let weight = wave(phase, n, side);
+                        let weight = long_wave(phase, n, side);
                         let part = share(rest, weight, weights);
                         (rest, weights) = (rest - part, weights - weight);
                         part
                     }
                     None => {
-                        let part = rate[side] * wave(phase, n, side) / 100;
+                        let part = rate[side] * long_wave(phase, n, side) / 100;
                         let Some(left) = rest.checked_sub(part) else {
                             bail!("process {} would move more than its total", process.pid);
                         };
@@ -123,6 +123,12 @@ pub fn share(amount: u64, part: u64, whole: u64) -> u64 {
     u64::try_from(quotient).unwrap_or(u64::MAX)
 }
 
+/// Percent of the usual in the past: swings that a chart of a minute shows.
+fn long_wave(phase: u64, n: u64, side: usize) -> u64 {
+    let seed = phase.wrapping_mul(5) + side as u64 * 3;
+    wave(phase, n, side) - 34 + swing(n + seed % 41, 41, 34)
+}
+
 /// Percent of the usual: two slow swings and some noise, from whole numbers so that every machine makes
 /// the same.
 fn wave(phase: u64, n: u64, side: usize) -> u64 {
@@ -147,6 +153,8 @@ mod tests {
             for n in 0..10_000 {
                 let percent = wave(phase, n, 0);
                 assert!((64..106).contains(&percent), "{percent}");
+                let percent = long_wave(phase, n, 0);
+                assert!((30..106).contains(&percent), "{percent}");
             }
         }
     }

@@ -12,6 +12,7 @@ mod stage;
 mod svg;
 mod terminal;
 
+mod details;
 mod hands;
 mod links;
 mod lists;

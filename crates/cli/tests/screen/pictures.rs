@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use super::screen::Screen;
 use super::stage::with_names;
 use super::stage::Stage;
 use super::svg::picture;
@@ -35,19 +36,24 @@ fn stage() -> Option<Stage> {
     Stage::set()
 }
 
+fn selected(screen: &Screen, text: &str) -> bool {
+    let row = screen.lines.iter().find(|line| line.starts_with("┃>"));
+    row.is_some_and(|row| row.contains(text))
+}
+
 #[test]
 fn picture_of_the_present() {
     let Some(stage) = stage() else { return };
     let terminal = stage.open(160, 45, &[]);
-    terminal.shows("48.1MiB");
     terminal.keys(&["Down"]);
-    terminal.until("nginx", |screen| {
-        screen.lines.iter().any(|l| l.starts_with("┃>"))
+    terminal.keys(&["Down"]);
+    terminal.until("nginx and its connections", |screen| {
+        selected(screen, " 1187 ") && screen.has("203.0.113.9:50122") && screen.has("17:55:33")
     });
     check(
         &terminal,
         "live",
-        "netmon top: processes, who has ended, and the waveform",
+        "netmon top: who uses the network, who has ended, and one process in detail",
     );
 }
 
@@ -57,10 +63,37 @@ fn picture_of_the_past() {
     let terminal = stage.open(100, 30, &[]);
     terminal.shows("48.1MiB");
     terminal.keys(&["P"]);
-    terminal.shows("◀ HISTORY 17:55:33");
+    terminal.shows_all(&["◀ HISTORY 17:55:33", "L live"]);
     check(
         &terminal,
         "history",
         "netmon top: back in time, at the highest peak",
     );
+}
+
+#[test]
+fn picture_of_connections() {
+    let Some(stage) = stage() else { return };
+    let terminal = stage.open(100, 30, &[]);
+    terminal.shows("17:55:33");
+    terminal.keys(&["3"]);
+    terminal.shows_all(&["3 Connections", "203.0.113.200:443", "17:55:33"]);
+    check(&terminal, "connections", "netmon top: connections");
+}
+
+#[test]
+fn picture_of_groups() {
+    let Some(stage) = stage() else { return };
+    let terminal = stage.open(100, 30, &[]);
+    terminal.shows("17:55:33");
+    terminal.keys(&["b"]);
+    terminal.keys(&["s"]);
+    terminal.shows("18 groups");
+    terminal.keys(&["Down"]);
+    terminal.keys(&["Down"]);
+    terminal.keys(&["e"]);
+    terminal.until("nginx.service open", |screen| {
+        selected(screen, "nginx.service") && screen.has("4 idle") && screen.has("17:55:33")
+    });
+    check(&terminal, "groups", "netmon top: grouped by systemd unit");
 }
