@@ -9,6 +9,7 @@ use netmon_api::v1;
 use netmon_api::version::API_VERSION;
 use netmon_bpf::abi::LOSS_CAUSES;
 use netmon_bpf::plan::HookSet;
+use netmon_bpf::preemption::Preemption;
 use netmon_bpf::traffic::Entries;
 use netmon_bpf::traffic::Handover;
 use netmon_bpf::traffic::HookState;
@@ -33,6 +34,7 @@ pub struct About {
     started: u64,
     tick: Duration,
     hook_set: HookSet,
+    preemption: Preemption,
     directory: PathBuf,
     created: u64,
     capacity: Entries,
@@ -50,6 +52,7 @@ impl About {
             started: boot_now(),
             tick,
             hook_set: probe.hook_set(),
+            preemption: Preemption::find_out(),
             directory: probe.directory(),
             created: probe.created(),
             capacity: probe.capacity(),
@@ -105,7 +108,12 @@ impl About {
             }),
             hook_set: self.hook_set.to_string(),
             hooks: condition.hooks.iter().map(hook).collect(),
-            capabilities: capabilities(self.hook_set, &condition.hooks, condition.health),
+            capabilities: capabilities(
+                self.hook_set,
+                &condition.hooks,
+                self.preemption,
+                condition.health,
+            ),
             pins: Some(v1::Pins {
                 directory: Some(self.directory.display().to_string()),
                 since: time(self.created),

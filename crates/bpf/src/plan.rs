@@ -40,6 +40,9 @@ impl fmt::Display for Kind {
     }
 }
 
+/// What a kernel that preempts may put a task aside in.
+const TRAMPOLINES: [Kind; 3] = [Kind::Fentry, Kind::Fexit, Kind::RawTracepoint];
+
 /// One program and where it goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Hook {
@@ -62,6 +65,11 @@ impl Hook {
             .iter()
             .any(|prefix| self.program.starts_with(prefix))
     }
+
+    /// Whether bytes are lost for good where the kernel puts a task aside inside the program.
+    pub fn loses_when_preempted(&self) -> bool {
+        TRAMPOLINES.contains(&self.kind) && !self.heals()
+    }
 }
 
 /// Whether a kernel may put a task aside inside this program, which is said of those it does not
@@ -69,11 +77,7 @@ impl Hook {
 pub(crate) fn preemptible(program: &str) -> bool {
     let known = known();
     let hook = known.iter().find(|hook| hook.program == program);
-    program != "process_rename_btf"
-        && hook.is_none_or(|hook| {
-            let trampolines = [Kind::Fentry, Kind::Fexit, Kind::RawTracepoint];
-            trampolines.contains(&hook.kind)
-        })
+    program != "process_rename_btf" && hook.is_none_or(|hook| TRAMPOLINES.contains(&hook.kind))
 }
 
 /// What to load for one set.

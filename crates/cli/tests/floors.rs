@@ -23,6 +23,7 @@ const HOUSES: [(&str, &[&str]); 3] = [
             "ring",
             "connection",
             "support",
+            "preemption",
             "plan",
             "layout",
             "object",
