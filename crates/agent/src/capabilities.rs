@@ -85,6 +85,14 @@ pub fn capabilities(
         ("ktls_splice", "tls_splice_rx"),
         ("mptcp_splice", "mptcp_splice_rx"),
     ] {
+        if name == "mptcp_splice" && attached("msk_rx") {
+            // It needs an entry of the socket, and those need to see its end.
+            all.push(match attached("socket_release") {
+                true => full(name),
+                false => missing(name, why("socket_release")),
+            });
+            continue;
+        }
         all.push(match (attached(program), why(program)) {
             (true, _) => seen_by(name, &[program]),
             (false, Some(refused)) => missing(name, Some(refused)),
@@ -197,6 +205,8 @@ mod tests {
         let splice = attached("mptcp_splice_rx", "mptcp_splice_read", Kind::Fexit);
         let send = attached("inet_tx4", "inet_sendmsg", Kind::Fexit);
         let receive = attached("inet_rx4", "inet_recvmsg", Kind::Fexit);
+        let consumed = attached("msk_rx", "mptcp_release_cb", Kind::Kprobe);
+        let release = attached("socket_release", "sock_release", Kind::Cgroup);
         let written = attached("tcp_tx_btf", "tcp_push", Kind::Fentry);
         let datagram = attached("udp_skb_rx_btf", "skb_consume_udp", Kind::Fentry);
         let call = attached("call_tx", "sock:sock_send_length", Kind::Tracepoint);
@@ -208,7 +218,7 @@ mod tests {
             "ktls",
             "mptcp_splice",
         ];
-        let cases: [(HookSet, Vec<HookState>, Preemption, &[&str]); 5] = [
+        let cases: [(HookSet, Vec<HookState>, Preemption, &[&str]); 6] = [
             (
                 HookSet::Tracepoint,
                 vec![call.clone(), splice.clone()],
@@ -219,6 +229,12 @@ mod tests {
                 HookSet::Tracepoint,
                 vec![call, splice.clone()],
                 Preemption::Never,
+                &[],
+            ),
+            (
+                HookSet::Tracepoint,
+                vec![consumed, release],
+                Preemption::Always,
                 &[],
             ),
             (
