@@ -96,6 +96,7 @@ const HOUSES: [(&str, &[&str]); 3] = [
             "watch",
             "processes",
             "connections",
+            "trace",
             "status",
             "manual",
             "log",
