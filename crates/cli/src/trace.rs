@@ -93,23 +93,24 @@ fn explain(failure: Failure, points: &[Point]) -> Failure {
 
 // Once, which points are not there.
 fn tell_missing(points: &[Point], tell: Tell, verbose: bool) {
-    let refused = points::refused(points);
-    if refused.is_empty() {
+    let missing = points::missing(points);
+    if missing.is_empty() {
         return;
     }
-    let names: Vec<_> = refused
+    let share = points::share(points);
+    if verbose {
+        tell.warning(&format!("this kernel allows {share}"));
+        for group in missing {
+            tell.line(&format!("  not {}", group.text()));
+        }
+        return;
+    }
+    let names: Vec<_> = missing
         .iter()
         .flat_map(|group| group.names.iter().copied())
         .collect();
     tell.warning(&format!(
-        "this kernel allows {}; not {}{}",
-        points::allowed(points),
-        sanitize(&names.join(", ")),
-        if verbose { "" } else { " (-v says why)" }
+        "this kernel allows {share}, not {} (-v says why)",
+        sanitize(&names.join(", "))
     ));
-    if verbose {
-        for group in refused {
-            tell.line(&format!("  not {}", group.text()));
-        }
-    }
 }

@@ -36,6 +36,14 @@ pub enum Direction {
     Any,
 }
 
+impl Point {
+    /// Why it is missed; `None`: it is there, or others tell the same.
+    pub fn missing(&self) -> Option<&str> {
+        let reason = self.refused.as_deref()?;
+        (!reason.starts_with("not needed")).then_some(reason)
+    }
+}
+
 impl Direction {
     /// For programs.
     pub fn name(self) -> &'static str {

@@ -263,8 +263,8 @@ fn trace(agent: &Agent) -> Vec<Entry> {
         "attached only while somebody traces; {}",
         points::allowed(&agent.trace_points)
     )];
-    let refused = points::refused(&agent.trace_points);
-    lines.extend(refused.iter().map(|group| format!("not {}", group.text())));
+    let missing = points::missing(&agent.trace_points);
+    lines.extend(missing.iter().map(|group| format!("not {}", group.text())));
     labelled("trace", lines.into_iter())
 }
 

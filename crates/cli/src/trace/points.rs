@@ -3,15 +3,28 @@
 use crate::row::packet::Point;
 use crate::text::sanitize;
 
-/// Points that are not there for the same reason.
+/// Points that are missed for the same reason.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Refused<'a> {
+pub struct Missing<'a> {
     /// Their names, in the order of a packet.
     pub names: Vec<&'a str>,
     /// How they would be hooked.
     pub kind: &'a str,
     /// Why they are not.
     pub reason: &'a str,
+}
+
+/// `9 of 14 points`. Those that others stand in for are not counted.
+pub fn share(points: &[Point]) -> String {
+    let there = points
+        .iter()
+        .filter(|point| point.refused.is_none())
+        .count();
+    let missing = points
+        .iter()
+        .filter(|point| point.missing().is_some())
+        .count();
+    format!("{there} of {} points", there + missing)
 }
 
 /// `9 of 14 points: a, b, c`. Safe to print.
@@ -26,15 +39,15 @@ pub fn allowed(points: &[Point]) -> String {
     } else {
         names.join(", ")
     };
-    let text = format!("{} of {} points: {list}", names.len(), points.len());
+    let text = format!("{}: {list}", share(points));
     sanitize(&text).into_owned()
 }
 
-/// Those that are not there, with the same reason together.
-pub fn refused(points: &[Point]) -> Vec<Refused<'_>> {
-    let mut groups: Vec<Refused<'_>> = Vec::new();
+/// Those that are missed, with the same reason together.
+pub fn missing(points: &[Point]) -> Vec<Missing<'_>> {
+    let mut groups: Vec<Missing<'_>> = Vec::new();
     for point in points {
-        let Some(reason) = point.refused.as_deref() else {
+        let Some(reason) = point.missing() else {
             continue;
         };
         let group = groups
@@ -42,7 +55,7 @@ pub fn refused(points: &[Point]) -> Vec<Refused<'_>> {
             .find(|group| group.reason == reason && group.kind == point.kind);
         match group {
             Some(group) => group.names.push(&point.name),
-            None => groups.push(Refused {
+            None => groups.push(Missing {
                 names: vec![&point.name],
                 kind: &point.kind,
                 reason,
@@ -52,7 +65,7 @@ pub fn refused(points: &[Point]) -> Vec<Refused<'_>> {
     groups
 }
 
-impl Refused<'_> {
+impl Missing<'_> {
     /// `a, b (kprobe): why`. Safe to print.
     pub fn text(&self) -> String {
         let text = format!("{} ({}): {}", self.names.join(", "), self.kind, self.reason);

@@ -55,7 +55,7 @@ pub fn play(steps: Vec<Step>) -> ReceiverStream<Result<v1::WatchPacketsResponse,
     ReceiverStream::new(receiver)
 }
 
-/// Nine points, of which two are not there.
+/// Eight points, of which two are not there and one is not needed.
 pub fn points() -> Vec<v1::TracePoint> {
     use v1::Direction::{Any, Receive, Send};
     let point = |name: &str, kind: &str, purpose: &str, direction: v1::Direction| v1::TracePoint {
@@ -84,6 +84,10 @@ pub fn points() -> Vec<v1::TracePoint> {
         none("__tcp_transmit_skb", "TCP makes it", Send),
         point("net_dev_queue", "tracepoint", "to the device", Send),
         point("kfree_skb", "tracepoint", "dropped", Any),
+        v1::TracePoint {
+            reason: Some("not needed: sk_data_ready tells it".to_owned()),
+            ..none("sock_def_readable", "the process is woken", Receive)
+        },
     ]
 }
 

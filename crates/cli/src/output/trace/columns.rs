@@ -77,9 +77,7 @@ pub static COLUMNS: &[Column] = &[
     text("symbol", "SYMBOL", "symbol", 16, |l| {
         Value::text(l.packet.symbol.as_deref())
     }),
-    text("packet", "PACKET", "packet", 16, |l| {
-        l.packet.id.map_or(NOT_THERE, |id| Value::Text(hex(id)))
-    }),
+    key("packet", "PACKET", "packet", 8, |l| count(l.packet.id)),
     text("src", "SRC IP", "src_ip", 15, |l| {
         Value::text(l.packet.source.map(|ip| ip.to_string()).as_deref())
     }),
@@ -194,11 +192,6 @@ pub fn proto(protocol: u32) -> String {
         136 => "udplite".to_owned(),
         number => number.to_string(),
     }
-}
-
-/// A packet's id. Of 64 bits, which JSON numbers do not have.
-pub fn hex(id: u64) -> String {
-    format!("{id:x}")
 }
 
 /// The process of a packet; `None`: unknown.
