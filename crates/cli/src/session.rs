@@ -6,6 +6,7 @@ pub mod capabilities;
 pub mod fold;
 pub mod history;
 pub mod merge;
+pub mod trace;
 pub mod watch;
 
 use std::io::Write as _;

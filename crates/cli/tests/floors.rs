@@ -97,6 +97,7 @@ const HOUSES: [(&str, &[&str]); 3] = [
             "watch",
             "processes",
             "connections",
+            "trace",
             "status",
             "manual",
             "log",
