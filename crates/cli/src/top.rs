@@ -71,7 +71,7 @@ pub async fn run(args: &TopArgs, global: &GlobalArgs) -> Result<Outcome, Failure
     model.apply(Action::Resize(display.size().map_err(broken)?));
     let watch = session.watch(wishes.follow());
     let mut outside = Outside {
-        source: Feed::new(watch, target),
+        source: Feed::new(watch, target, wishes.follow().filter),
         keys: EventStream::new(),
         display,
         clock,

@@ -10,6 +10,7 @@ use super::selection::SelectionArgs;
 use super::shaping::ShapingArgs;
 use super::shaping::SortArg;
 use super::watch::WatchArgs;
+use crate::units::moment::Moment;
 use crate::units::span;
 
 /// Options of `top`.
@@ -20,6 +21,7 @@ Examples:
   netmon top -u www-data --sort tx
   netmon top -g unit
   netmon top --filter '!port:22 rx>100K'
+  netmon top --at 03:12
   netmon top --view chart --interval 5s")]
 pub struct TopArgs {
     /// Step of the screen, a multiple of the agent's tick [default: 1s]
@@ -28,6 +30,12 @@ pub struct TopArgs {
     /// First view
     #[arg(long, value_name = "VIEW", default_value = "live")]
     pub view: ViewChoice,
+    /// Open at this moment: 10m, 17:41, 'yesterday 03:12', RFC 3339, @1763661113, boot or start
+    #[arg(long, value_name = "TIME", conflicts_with = "batch")]
+    pub at: Option<Moment>,
+    /// How much of the past is fetched at the start; 0s: none [default: 10m]
+    #[arg(long, value_name = "DUR", value_parser = span::parse)]
+    pub history: Option<Duration>,
     /// Order of the rows: any column, with :asc or :desc [default: rate]
     #[arg(long, value_name = "KEY")]
     pub sort: Option<SortArg>,

@@ -91,6 +91,15 @@ impl Flows {
         }
     }
 
+    /// Takes over the totals of `later` that it has.
+    pub fn take_totals(&mut self, later: &Self) {
+        for (cell, later) in self.cells_mut().zip(later.cells()) {
+            if later.total != Bytes::default() {
+                cell.total = later.total;
+            }
+        }
+    }
+
     fn cells(&self) -> impl Iterator<Item = &Counter> {
         self.external.iter().chain(&self.loopback).flatten()
     }

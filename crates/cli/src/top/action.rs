@@ -13,7 +13,9 @@ use super::model::screen::Pane;
 use super::model::screen::Screen;
 use super::model::screen::Step;
 use super::model::sort::SortKey;
+use super::model::stored::Stored;
 use crate::args::query::GroupChoice;
+use crate::failure::Failure;
 use crate::session::agent::Agent;
 use crate::session::watch::Event;
 
@@ -31,6 +33,8 @@ pub struct Clock {
 pub enum Action {
     /// The subscription says something.
     Feed(Event),
+    /// The agent's history has answered the last question.
+    Past(Box<Result<Box<Stored>, Failure>>),
     /// The agent has said more about itself.
     Agent(Box<Agent>),
     /// Time has passed.

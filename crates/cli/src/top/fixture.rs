@@ -2,6 +2,7 @@
 
 pub mod facts;
 pub mod hands;
+pub mod history;
 pub mod sockets;
 
 use std::time::Duration;
@@ -12,12 +13,14 @@ use super::action::Action;
 use super::action::Clock;
 use super::layout::Size;
 use super::model::filtering::Filtering;
+use super::model::recall::Recall;
 use super::model::screen::Pane;
 use super::model::screen::Screen;
 use super::model::settings::Settings;
 use super::model::sort::Sort;
 use super::model::tick::Changes;
 use super::model::tick::Connections;
+use super::model::tick::Origin;
 use super::model::tick::Quality;
 use super::model::tick::Tick;
 use super::model::Coverage;
@@ -66,11 +69,13 @@ pub fn tick(seq: usize) -> Tick {
         time: time(seq as u64),
         length: Some(Duration::from_secs(1)),
         quality: Quality::Exact,
-        host: Flows::default(),
+        origin: Origin::Watched,
+        host: Some(Flows::default()),
         shown: Flows::default(),
-        unattributed: Counter::default(),
-        processes: 0,
-        active: 0,
+        unattributed: Bytes::default(),
+        unattributed_total: Some(Bytes::default()),
+        processes: Some(0),
+        active: Some(0),
         connections: Connections::default(),
         changes: Changes::default(),
     }
@@ -477,7 +482,14 @@ pub fn model(width: u16, height: u16) -> Model {
 
 /// A model of the given size that has seen nothing.
 pub fn empty(width: u16, height: u16) -> Model {
-    let opening = Opening {
+    let mut model = Model::new(opening(NOW - 121));
+    model.apply(Action::Resize(Size { width, height }));
+    model
+}
+
+/// What a viewer starts with that is started at a tick.
+pub fn opening(seq: u64) -> Opening {
+    Opening {
         screen: Screen::List(Pane::Live),
         sort: Sort::default(),
         settings: Settings {
@@ -487,15 +499,13 @@ pub fn empty(width: u16, height: u16) -> Model {
         coverage: Coverage::Everything,
         interval: Duration::from_secs(1),
         agent: agent(),
-        clock: clock(NOW - 121),
+        clock: clock(seq),
         socket: "/run/netmon/agent.sock".to_owned(),
+        recall: Recall::new(Duration::from_secs(600), None, None),
         filtering: Filtering::default(),
         narrow: None,
         shape: crate::top::model::outline::Shape::Flat,
-    };
-    let mut model = Model::new(opening);
-    model.apply(Action::Resize(Size { width, height }));
-    model
+    }
 }
 
 /// The time of the viewer at the end of a tick.

@@ -27,6 +27,7 @@ pub const LEFT: &[Row] = &[
     Row::Keys("Space", "pause, resume"),
     Row::Keys("← →", "one tick"),
     Row::Keys("[ ]  { }", "10 s, 60 s"),
+    Row::Keys("@", "go to -5m 17:41"),
     Row::Keys("P", "next peak"),
     Row::Keys("L", "back to live"),
     Row::Keys("+ - =", "zoom chart"),

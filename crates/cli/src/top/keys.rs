@@ -90,6 +90,7 @@ fn anywhere(code: KeyCode) -> Option<Action> {
         KeyCode::Char('q') | KeyCode::F(10) => Action::Quit,
         KeyCode::Char('?' | 'h') | KeyCode::F(1) => Action::Help,
         KeyCode::Char('!') => Action::Messages,
+        KeyCode::Char('@') => Action::Prompt(Purpose::Moment),
         KeyCode::Char('/' | '\\') | KeyCode::F(4) => Action::Prompt(Purpose::Filter),
         KeyCode::Char('R') => Action::Retry,
         KeyCode::Char('T') => Action::Switch(Switch::Theme),

@@ -6,6 +6,7 @@ pub mod cursor;
 pub mod details;
 pub mod feed;
 pub mod filtering;
+pub mod goto;
 pub mod input;
 pub mod line;
 pub mod link;
@@ -17,6 +18,7 @@ pub mod past;
 pub mod position;
 pub mod prompt;
 pub mod read;
+pub mod recall;
 pub mod report;
 pub mod roster;
 pub mod scale;
@@ -27,6 +29,7 @@ pub mod sockets;
 pub mod sort;
 pub mod steer;
 pub mod steer_sockets;
+pub mod stored;
 pub mod subject;
 pub mod switch;
 pub mod tick;
@@ -49,6 +52,8 @@ use self::past::Past;
 use self::past::TickNumber;
 use self::position::Position;
 use self::prompt::Prompt;
+use self::recall::Recall;
+use self::recall::Stretch;
 use self::roster::Roster;
 use self::scale::Scale;
 use self::screen::Pane;
@@ -114,6 +119,8 @@ pub struct Opening {
     pub clock: Clock,
     /// Where the agent listens. Not sanitised.
     pub socket: String,
+    /// What is wanted of the past.
+    pub recall: Recall,
     /// Which rows are shown, and the filters of earlier sessions.
     pub filtering: Filtering,
     /// The options that leave connections out: the numbers are of the others alone. `None`: none
@@ -156,6 +163,9 @@ pub struct Model {
     exited: List,
     roster: Roster,
     past: Past,
+    /// The stretch of time that goes on growing, while another one is on screen.
+    aside: Option<Stretch>,
+    recall: Recall,
     zero: Option<Zero>,
     filtering: Filtering,
     /// The options that leave connections out; `None`: none do.
@@ -209,6 +219,8 @@ impl Model {
             exited: List::default(),
             roster: Roster::default(),
             past: Past::default(),
+            aside: None,
+            recall: opening.recall,
             zero: None,
             filtering: opening.filtering,
             narrow: opening.narrow,
@@ -231,6 +243,7 @@ impl Model {
             model.feed.details = crate::session::watch::Details::Connections;
         }
         model.meet(opening.agent);
+        model.past = Past::new(recall::FIRST, model.recall.room(model.step()));
         model.announce_limits();
         model
     }
@@ -238,8 +251,18 @@ impl Model {
     /// Lets something happen.
     pub fn apply(&mut self, action: Action) -> Effect {
         let (change, effect) = self.take(action);
+        if self.position == Position::Live {
+            self.return_to_present();
+        }
         match change {
             Change::None | Change::Paint => {}
+            // What is over stays as it was, unless it has to make room.
+            Change::Tick if self.is_away() => {}
+            Change::Tick if self.position != Position::Live => {
+                if self.position != self.position.kept(&self.past) {
+                    self.fill_lists();
+                }
+            }
             Change::Lists => self.fill_lists(),
             Change::Tick => {
                 self.fill_lists();
@@ -273,6 +296,7 @@ impl Model {
             Action::Open => return self.open(),
             Action::Details => return self.toggle_details(),
             Action::Switch(switch) => return self.switch(switch),
+            Action::Past(answer) => return (self.recalled(*answer), Effect::Nothing),
             Action::Feed(event) => return (self.hear(event), Effect::Nothing),
             Action::Agent(agent) => {
                 self.meet(*agent);

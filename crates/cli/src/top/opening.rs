@@ -7,6 +7,7 @@ use super::action::Clock;
 use super::model::filtering::Filtering;
 use super::model::filtering::Words;
 use super::model::outline::Shape;
+use super::model::recall::Recall;
 use super::model::screen::Pane;
 use super::model::screen::Screen;
 use super::model::settings::Charset;
@@ -31,11 +32,16 @@ use crate::failure::Failure;
 use crate::filter::Need;
 use crate::filter::Selection;
 use crate::filter::States;
+use crate::query::when;
 use crate::session::agent::Agent;
 use crate::session::watch::Details;
 use crate::session::watch::Follow;
 use crate::session::watch::Reconnect;
+use crate::units::moment::Moment;
 use crate::units::time::TimeFormat;
+
+/// How much of the past is fetched at the start.
+const HISTORY: Duration = Duration::from_secs(600);
 
 /// What the user wants to see first.
 #[derive(Debug)]
@@ -47,6 +53,8 @@ pub struct Wishes {
     words: Option<Words>,
     shape: Shape,
     interval: Duration,
+    history: Duration,
+    at: Option<Moment>,
     terminal: CanShow,
 }
 
@@ -142,6 +150,8 @@ impl Wishes {
                 by => Shape::Groups(by),
             },
             interval,
+            history: args.history.unwrap_or(HISTORY),
+            at: args.at.clone(),
             terminal,
         })
     }
@@ -191,6 +201,7 @@ impl Wishes {
             socket,
             narrow: self.selection.narrow.clone(),
             shape: self.shape,
+            recall: Recall::new(self.history, self.at.clone(), when::boot()),
             filtering: Filtering::new(self.words.clone(), earlier),
         }
     }

@@ -13,9 +13,12 @@ use super::action::Action;
 use super::action::Clock;
 use super::keys;
 use super::layout::Size;
+use super::model::recall::Question;
 use super::model::settings::Mouse;
+use super::model::stored::Stored;
 use super::model::Effect;
 use super::model::Model;
+use crate::failure::Failure;
 use crate::outcome::Outcome;
 use crate::session::agent::Agent;
 use crate::session::watch::Details;
@@ -60,6 +63,8 @@ pub enum News {
     Event(Event),
     /// An answer about itself.
     Agent(Box<Agent>),
+    /// An answer of its history.
+    Past(Result<Box<Stored>, Failure>),
 }
 
 /// Where news comes from.
@@ -75,6 +80,9 @@ pub trait Source {
 
     /// Asks the agent about itself; the answer is news.
     fn ask_agent(&mut self);
+
+    /// Asks the agent's history; the answer is news, and comes whatever it is.
+    fn ask_past(&mut self, question: Question);
 }
 
 /// All that the loop talks to.
@@ -131,13 +139,18 @@ where
             news = outside.source.next() => match news {
                 News::Event(event) => Action::Feed(event),
                 News::Agent(agent) => Action::Agent(agent),
+                News::Past(answer) => Action::Past(Box::new(answer)),
             },
             _ = beat.tick() => Action::Clock((outside.clock)()),
         };
         if matches!(action, Action::Feed(_)) {
             model.apply(Action::Clock((outside.clock)()));
         }
-        match model.apply(action) {
+        let effect = model.apply(action);
+        if let Some(question) = model.next_question() {
+            outside.source.ask_past(question);
+        }
+        match effect {
             Effect::Nothing => continue,
             Effect::Quit => return Ok(Outcome::Done),
             Effect::Draw => {}

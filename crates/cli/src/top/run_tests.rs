@@ -24,6 +24,7 @@ use crate::top::fixture;
 use crate::top::fixture::NOW;
 use crate::top::layout::Size;
 use crate::top::model::position::Position;
+use crate::top::model::recall::Question;
 use crate::top::model::settings::Mouse;
 use crate::top::model::Model;
 
@@ -62,6 +63,10 @@ impl Source for Script {
 
     fn ask_agent(&mut self) {
         self.news.push_back(News::Agent(Box::new(fixture::agent())));
+    }
+
+    fn ask_past(&mut self, _: Question) {
+        self.news.push_front(News::Past(Ok(Box::default())));
     }
 }
 

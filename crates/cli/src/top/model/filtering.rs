@@ -206,6 +206,11 @@ impl Model {
         }
     }
 
+    /// Ticks have become others.
+    pub(super) fn forget_sums(&mut self) {
+        self.filtering.sums = Sums::default();
+    }
+
     /// Works out what the filter takes of the ticks that the waveform shows.
     pub(super) fn sum_filtered(&mut self) {
         let Some(words) = &self.filtering.words else {

@@ -20,6 +20,7 @@ use super::settings::Settings;
 use super::sockets::OfTick;
 use super::subject;
 use super::tick::Connections;
+use super::tick::Origin;
 use super::tick::Tick;
 use crate::args::query::GroupChoice;
 use crate::group;
@@ -65,6 +66,7 @@ pub struct Lens<'a> {
 #[derive(Debug)]
 pub struct Moment<'a> {
     tick: &'a Tick,
+    number: TickNumber,
     window: Vec<&'a Tick>,
     moved: HashMap<ProcessId, Flows>,
     earlier: HashMap<ProcessId, Earlier>,
@@ -163,6 +165,7 @@ impl<'a> Moment<'a> {
         }
         Some(Self {
             tick,
+            number,
             window,
             moved,
             earlier,
@@ -173,14 +176,19 @@ impl<'a> Moment<'a> {
 
     /// The lines of a list, unordered. A selected process stays in it after its end.
     pub fn lines(&self, pane: Pane, selected: Option<ProcessId>) -> Vec<Line> {
-        self.roster
-            .iter()
-            .filter(|row| row.facts.first_seen <= self.tick.time)
+        self.there()
             .filter_map(|row| match pane {
                 Pane::Live => self.live(row, selected == Some(row.facts.id)),
                 Pane::Exited => self.exited(row),
             })
             .collect()
+    }
+
+    /// How many processes were running.
+    pub fn running(&self) -> usize {
+        self.there()
+            .filter(|row| self.ended(row) == Ended::No)
+            .count()
     }
 
     /// The end of the tick.
@@ -299,9 +307,15 @@ impl<'a> Moment<'a> {
     /// Totals of every process at this moment.
     pub fn totals(&self) -> HashMap<ProcessId, Flows> {
         self.roster
-            .iter()
+            .at(self.number)
             .map(|row| (row.facts.id, self.flows(row)))
             .collect()
+    }
+
+    fn there(&self) -> impl Iterator<Item = &ProcessRow> {
+        self.roster
+            .at(self.number)
+            .filter(|row| row.facts.first_seen <= self.tick.time)
     }
 
     fn live(&self, row: &ProcessRow, selected: bool) -> Option<Line> {
@@ -402,6 +416,8 @@ impl<'a> Moment<'a> {
             connections: self.connections(row),
             peak: row.peaks(scope).and_then(|peaks| match peaks.time {
                 Some(time) if time > self.tick.time => None,
+                // The history does not tell when a process was at its highest.
+                None if flows.sum(scope).total != Bytes::default() => None,
                 _ => both(self.counted(Bytes::default())).map(|_| peaks.sum_per_s),
             }),
             total: both([rx, tx]),
@@ -435,6 +451,10 @@ impl<'a> Moment<'a> {
     }
 
     fn connections(&self, row: &ProcessRow) -> Option<u32> {
+        // The history has no sockets, and those of later say nothing about then.
+        if self.tick.origin == Origin::Stored {
+            return None;
+        }
         let now = roster::connections(row);
         self.earlier
             .get(&row.facts.id)

@@ -7,11 +7,16 @@ use super::screen::Step;
 use super::Change;
 use super::Model;
 
+/// Bytes of a line other than a filter at most.
+const MOST: usize = 200;
+
 /// What is asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Purpose {
     /// Which rows are shown.
     Filter,
+    /// Where to go in time.
+    Moment,
 }
 
 /// A line that is being typed.
@@ -37,6 +42,7 @@ impl Model {
         self.popup = Popup::Prompt(purpose);
         match purpose {
             Purpose::Filter => self.begin_filter(),
+            Purpose::Moment => {}
         }
         Change::Paint
     }
@@ -48,13 +54,18 @@ impl Model {
                 self.prompt.input.edit(edit, netmon_api::filter::MAX_LENGTH);
                 self.try_filter()
             }
+            Some(Purpose::Moment) => {
+                self.prompt.input.edit(edit, MOST);
+                self.prompt.problem = None;
+                Change::Paint
+            }
         }
     }
 
     /// An earlier line, or one after it.
     pub(super) fn recall(&mut self, step: Step) -> Change {
         match self.asked() {
-            None => Change::None,
+            None | Some(Purpose::Moment) => Change::None,
             Some(Purpose::Filter) => self.recall_filter(step),
         }
     }
@@ -63,6 +74,7 @@ impl Model {
     pub(super) fn take_prompt(&mut self, purpose: Purpose) -> Change {
         match purpose {
             Purpose::Filter => self.keep_filter(),
+            Purpose::Moment => self.keep_moment(),
         }
     }
 
@@ -71,6 +83,7 @@ impl Model {
         self.popup = Popup::None;
         match purpose {
             Purpose::Filter => self.restore_filter(),
+            Purpose::Moment => Change::Paint,
         }
     }
 }

@@ -11,11 +11,13 @@ use super::list::Order;
 use super::moment;
 use super::moment::Amounts;
 use super::moment::Lens;
+use super::moment::Moment;
 use super::past::TickNumber;
 use super::screen::Pane;
 use super::settings::Average;
 use super::settings::Scaling;
 use super::sockets::OfTick;
+use super::tick::Origin;
 use super::tick::Rate;
 use super::tick::Tick;
 use super::Coverage;
@@ -53,7 +55,7 @@ impl Model {
 
     /// The newest tick; `None`: nothing seen yet.
     pub fn newest(&self) -> Option<&Tick> {
-        self.past.last()
+        self.present().last()
     }
 
     /// How long before the newest tick the one shown is.
@@ -92,6 +94,29 @@ impl Model {
         self.coverage
     }
 
+    /// Running processes at the moment shown; `None`: not known.
+    pub fn processes(&self) -> Option<usize> {
+        let tick = self.tick()?;
+        if let Some(count) = tick.processes {
+            return usize::try_from(count).ok();
+        }
+        let number = self.position.tick(&self.past)?;
+        let lens = Lens {
+            settings: &self.settings,
+            capabilities: &self.agent.capabilities,
+            zero: None,
+        };
+        let whole = self.coverage == Coverage::Everything;
+        let moment = Moment::at(&self.past, &self.roster, number, lens).filter(|_| whole)?;
+        Some(moment.running())
+    }
+
+    /// Length of the steps of the history at the moment shown, if they are longer than others.
+    pub fn coarse_step(&self) -> Option<Duration> {
+        let tick = self.tick().filter(|tick| tick.origin == Origin::Stored)?;
+        tick.length.filter(|length| *length * 2 > self.step() * 3)
+    }
+
     /// What is where on the screen.
     pub fn plan(&self) -> Plan {
         layout::plan(self.size, self.screen, self.stage())
@@ -113,20 +138,21 @@ impl Model {
 
     /// Bytes of no known process in the tick shown, if there are any and they belong to what is
     /// shown. They are not told apart by transport, family or loopback.
-    pub fn unattributed(&self) -> Option<(Bytes, Option<Rate>)> {
+    pub fn unattributed(&self) -> Option<(Option<Bytes>, Option<Rate>)> {
         let scope = self.settings.scope;
         let whole = self.coverage == Coverage::Everything
             && self.filter().is_none()
             && scope.is_whole()
             && scope.loopback != Loopback::Only;
         let tick = self.tick().filter(|_| whole)?;
-        let bytes = tick.unattributed;
-        (bytes.total != Bytes::default()).then(|| (bytes.total, Rate::of(bytes.tick, tick.length)))
+        let (bytes, total) = (tick.unattributed, tick.unattributed_total);
+        let some = total.unwrap_or(bytes) != Bytes::default();
+        some.then(|| (total, Rate::of(bytes, tick.length)))
     }
 
     /// Rates of the whole machine at the moment shown, received and sent; `None`: not known.
     pub fn speed(&self) -> [Option<u64>; 2] {
-        self.mean(|tick| Some(self.host(tick)))
+        self.mean(|tick| self.host(tick))
     }
 
     /// Rates of what the waveform is about, at the moment shown.
@@ -204,7 +230,7 @@ impl Model {
         let first = at.saturating_sub(TREND as u64 - 1).max(self.past.oldest());
         (first..=at)
             .map(|number| {
-                let tick = self.past.tick(number)?;
+                let tick = self.past.covering(number)?;
                 let flows = tick
                     .changes
                     .of(id)
@@ -255,12 +281,13 @@ impl Model {
         }
     }
 
-    fn host(&self, tick: &Tick) -> Bytes {
-        let bytes = tick.host.sum(self.settings.scope).tick;
-        match self.unattributed() {
-            Some(_) => bytes.plus(tick.unattributed.tick),
+    // `None`: not known.
+    fn host(&self, tick: &Tick) -> Option<Bytes> {
+        let bytes = tick.host?.sum(self.settings.scope).tick;
+        Some(match self.unattributed() {
+            Some(_) => bytes.plus(tick.unattributed),
             None => bytes,
-        }
+        })
     }
 
     // `None`: not known.
@@ -268,7 +295,7 @@ impl Model {
         let scope = self.settings.scope;
         Some(match (self.filter(), self.coverage) {
             (Some(_), _) => self.filtered(tick)?.sum(scope).tick,
-            (None, Coverage::Everything) => self.host(tick),
+            (None, Coverage::Everything) => self.host(tick)?,
             (None, Coverage::Selected) => tick.shown.sum(scope).tick,
         })
     }

@@ -260,8 +260,22 @@ impl Model {
         }
         self.position = match travel {
             Travel::Live => Position::Live,
-            Travel::Tick(towards) => self.position.step(&self.past, 1, towards),
+            Travel::Tick(towards) => {
+                let at_end = match (towards, self.position.tick(&self.past)) {
+                    (Towards::Older, Some(at)) => at <= self.past.whole(self.past.oldest()),
+                    (Towards::Newer, Some(at)) => Some(at) == self.past.newest(),
+                    (_, None) => false,
+                };
+                let length = self.coarse_step().unwrap_or(self.step());
+                if let Some(target) = self.beyond(length, towards).filter(|_| at_end) {
+                    return self.go_to_time(target);
+                }
+                self.position.step(&self.past, 1, towards)
+            }
             Travel::Seconds(seconds, towards) => {
+                if let Some(target) = self.beyond(Duration::from_secs(seconds), towards) {
+                    return self.go_to_time(target);
+                }
                 let step = self.step().as_nanos().max(1);
                 let ticks = (Duration::from_secs(seconds).as_nanos() / step).max(1);
                 let ticks = u64::try_from(ticks).unwrap_or(u64::MAX);

@@ -65,16 +65,16 @@ pub fn put(lines: &[String], inner: Area, pen: &mut Pen) {
 }
 
 fn live(model: &Model) -> Vec<String> {
-    let Some(tick) = model.tick() else {
+    if model.tick().is_none() {
         return vec!["Waiting for the first tick of the agent.".to_owned()];
-    };
+    }
     if model.coverage() == Coverage::Selected {
         return vec![format!(
             "No process matches the selection ({} running).",
-            tick.processes
+            model.processes().unwrap_or(0)
         )];
     }
-    if model.settings.idle == Idle::Hidden && tick.processes > 0 {
+    if model.settings.idle == Idle::Hidden && model.processes() != Some(0) {
         return vec![
             "No process has traffic now.".to_owned(),
             "Idle processes are hidden: press i to show them.".to_owned(),

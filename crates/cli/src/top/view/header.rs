@@ -108,9 +108,14 @@ fn segments(model: &Model, detail: Detail) -> Vec<Segment> {
     left(format!("TX {tx}"), Role::Bar);
     let mut badges = badges(model);
     if model.link.offline().is_none() || model.position != Position::Live {
-        let (all, active) = model
-            .tick()
-            .map_or((0, 0), |tick| (tick.processes, tick.active));
+        let count = |count: Option<usize>| count.map_or("?".to_owned(), |count| count.to_string());
+        let (all, active) = match model.tick() {
+            None => ("0".to_owned(), "0".to_owned()),
+            Some(tick) => (
+                count(model.processes()),
+                count(tick.active.and_then(|active| usize::try_from(active).ok())),
+            ),
+        };
         let processes = match detail {
             Detail::Compact => String::new(),
             Detail::Normal => format!("{active}/{all} procs"),
@@ -265,7 +270,14 @@ fn badges(model: &Model) -> Vec<String> {
         badges.push("FILTER".to_owned());
     }
     badges.extend(model.settings.average.badge());
-    let tick = model.tick().and_then(|tick| tick.length);
+    if let Some(step) = model.coarse_step() {
+        badges.push(format!("{} steps", span::format(step)));
+    }
+    if model.travelling() {
+        badges.push("reading history".to_owned());
+    }
+    let tick = model.tick().filter(|_| model.coarse_step().is_none());
+    let tick = tick.and_then(|tick| tick.length);
     if let Some(length) = tick.filter(|length| *length * 2 > model.step() * 3) {
         badges.push(format!("({:.1}s tick)", length.as_secs_f64()));
     }

@@ -252,13 +252,13 @@ pub fn sums(
     if let (true, Some((bytes, rate))) = (pinned > 1, model.unattributed()) {
         let moved = |direction: fn(u64, u64) -> u64| match model.settings.numbers {
             Numbers::Rates => rate.map(|rate| direction(rate.rx, rate.tx)),
-            Numbers::Totals => Some(direction(bytes.rx, bytes.tx)),
+            Numbers::Totals => bytes.map(|bytes| direction(bytes.rx, bytes.tx)),
         };
         draw(1, &|column| match column {
             Column::Name => "(unattributed)".to_owned(),
             Column::Rx => cells::moved(model, pane, moved(|rx, _| rx)),
             Column::Tx => cells::moved(model, pane, moved(|_, tx| tx)),
-            Column::Total => cells::size(model, Some(bytes.sum())),
+            Column::Total => cells::size(model, bytes.map(|bytes| bytes.sum())),
             _ => String::new(),
         });
     }
@@ -294,11 +294,11 @@ fn total(model: &Model, pane: Pane) -> Line {
     if let Some((bytes, rate)) = model.unattributed() {
         let moved = match model.settings.numbers {
             Numbers::Rates => rate.map(|rate| (rate.rx, rate.tx)),
-            Numbers::Totals => Some((bytes.rx, bytes.tx)),
+            Numbers::Totals => bytes.map(|bytes| (bytes.rx, bytes.tx)),
         };
         total.rx = add(total.rx, moved.map(|(rx, _)| rx));
         total.tx = add(total.tx, moved.map(|(_, tx)| tx));
-        total.total = add(total.total, Some(bytes.sum()));
+        total.total = add(total.total, bytes.map(|bytes| bytes.sum()));
     }
     total
 }
@@ -312,7 +312,7 @@ fn running(model: &Model) -> usize {
 }
 
 fn processes(model: &Model) -> String {
-    let all = model.tick().map_or(0, |tick| tick.processes as usize);
+    let all = model.processes().unwrap_or(0);
     let shown = running(model);
     let narrow = model.coverage() == Coverage::Selected
         || model.filter().is_some()
