@@ -112,8 +112,8 @@ impl Groups {
     }
 }
 
-// `None`: it has none.
-fn name(by: GroupChoice, row: &ProcessRow) -> Option<String> {
+/// What a process is grouped by, where it is not divided; `None`: it has none.
+pub fn name(by: GroupChoice, row: &ProcessRow) -> Option<String> {
     let facts = &row.facts;
     match by {
         GroupChoice::Name => Some(facts.name.clone()),

@@ -43,9 +43,29 @@ struct Owner<'a> {
     sample: &'a Sample,
 }
 
-struct Socket<'a> {
-    connection: &'a Connection,
-    sample: &'a Sample,
+/// A connection in a sample, as a filter asks it.
+#[derive(Debug, Clone, Copy)]
+pub struct Socket<'a> {
+    /// The connection.
+    pub connection: &'a Connection,
+    /// When that was. Its rows are not looked at.
+    pub sample: &'a Sample,
+}
+
+/// A text of a process, as a filter asks for it; `None`: not known.
+pub fn text(facts: &Facts, field: Field) -> Option<Cow<'_, str>> {
+    let container = facts.container.as_ref();
+    Some(match field {
+        Field::Name => facts.name.as_str().into(),
+        Field::Executable => facts.exe.as_deref()?.rsplit('/').next()?.into(),
+        Field::CommandLine if facts.args.is_empty() => return None,
+        Field::CommandLine => facts.args.join(" ").into(),
+        Field::User => facts.user.as_deref()?.into(),
+        Field::Unit => facts.unit.as_deref()?.into(),
+        Field::Cgroup => facts.cgroup.as_deref()?.into(),
+        Field::Container => container?.name.as_deref()?.into(),
+        Field::ContainerId => container?.id.as_str().into(),
+    })
 }
 
 impl Owner<'_> {
@@ -64,19 +84,7 @@ impl Subject for Owner<'_> {
     }
 
     fn text(&self, field: Field) -> Option<Cow<'_, str>> {
-        let facts = self.facts()?;
-        let container = facts.container.as_ref();
-        Some(match field {
-            Field::Name => facts.name.as_str().into(),
-            Field::Executable => facts.exe.as_deref()?.rsplit('/').next()?.into(),
-            Field::CommandLine if facts.args.is_empty() => return None,
-            Field::CommandLine => facts.args.join(" ").into(),
-            Field::User => facts.user.as_deref()?.into(),
-            Field::Unit => facts.unit.as_deref()?.into(),
-            Field::Cgroup => facts.cgroup.as_deref()?.into(),
-            Field::Container => container?.name.as_deref()?.into(),
-            Field::ContainerId => container?.id.as_str().into(),
-        })
+        text(self.facts()?, field)
     }
 
     // A connection is asked for numbers of its own.

@@ -11,6 +11,7 @@ pub mod model;
 pub mod opening;
 pub mod run;
 pub mod source;
+pub mod state;
 pub mod terminal;
 pub mod view;
 
@@ -57,7 +58,10 @@ pub async fn run(args: &TopArgs, global: &GlobalArgs) -> Result<Outcome, Failure
         running: started.elapsed(),
     };
     let socket = target.socket.display().to_string();
-    let mut opening = wishes.opening(session.agent().clone(), clock(), socket);
+    let state = state::path();
+    let earlier = state.as_deref().map(state::load).unwrap_or_default();
+    let agent = session.agent().clone();
+    let mut opening = wishes.opening(agent, clock(), socket, earlier);
 
     let mut display = Screen::take(opening.settings.mouse).map_err(broken)?;
     if wishes.asks_terminal() {
@@ -67,7 +71,7 @@ pub async fn run(args: &TopArgs, global: &GlobalArgs) -> Result<Outcome, Failure
     model.apply(Action::Resize(display.size().map_err(broken)?));
     let watch = session.watch(wishes.follow());
     let mut outside = Outside {
-        source: Feed::new(watch, target),
+        source: Feed::new(watch, target, wishes.follow().filter),
         keys: EventStream::new(),
         display,
         clock,
@@ -86,6 +90,12 @@ pub async fn run(args: &TopArgs, global: &GlobalArgs) -> Result<Outcome, Failure
     .await;
     // The terminal comes back before anything is printed.
     drop(outside);
+    if let Some(path) = state {
+        // The filters of this session are lost then; nothing that was asked for is.
+        if let Err(error) = state::save(&path, model.earlier_filters()) {
+            tracing::warn!(%error, path = %path.display(), "cannot keep the filters");
+        }
+    }
     let outcome = ended.map_err(broken)?;
     match model.link {
         Link::Offline(offline) if matches!(offline.why, Failure::Version { .. }) => {

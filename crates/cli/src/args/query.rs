@@ -133,6 +133,11 @@ impl GroupChoice {
         matches!(self, Self::Remote | Self::Port | Self::Interface)
     }
 
+    /// Whether a process may be part of several groups.
+    pub fn divides(self) -> bool {
+        self.needs_connections() || matches!(self, Self::Proto | Self::Family)
+    }
+
     /// As typed and printed.
     pub fn name(self) -> &'static str {
         match self {

@@ -5,10 +5,12 @@ use std::time::Duration;
 use clap::Args;
 use clap::ValueEnum;
 
+use super::query::GroupChoice;
 use super::selection::SelectionArgs;
 use super::shaping::ShapingArgs;
 use super::shaping::SortArg;
 use super::watch::WatchArgs;
+use crate::units::moment::Moment;
 use crate::units::span;
 
 /// Options of `top`.
@@ -17,6 +19,9 @@ use crate::units::span;
 Examples:
   netmon top
   netmon top -u www-data --sort tx
+  netmon top -g unit
+  netmon top --filter '!port:22 rx>100K'
+  netmon top --at 03:12
   netmon top --view chart --interval 5s")]
 pub struct TopArgs {
     /// Step of the screen, a multiple of the agent's tick [default: 1s]
@@ -25,9 +30,18 @@ pub struct TopArgs {
     /// First view
     #[arg(long, value_name = "VIEW", default_value = "live")]
     pub view: ViewChoice,
+    /// Open at this moment: 10m, 17:41, 'yesterday 03:12', RFC 3339, @1763661113, boot or start
+    #[arg(long, value_name = "TIME", conflicts_with = "batch")]
+    pub at: Option<Moment>,
+    /// How much of the past is fetched at the start; 0s: none [default: 10m]
+    #[arg(long, value_name = "DUR", value_parser = span::parse)]
+    pub history: Option<Duration>,
     /// Order of the rows: any column, with :asc or :desc [default: rate]
     #[arg(long, value_name = "KEY")]
     pub sort: Option<SortArg>,
+    /// Put processes together by this
+    #[arg(short, long, value_name = "WHAT", default_value = "process")]
+    pub group: GroupChoice,
     /// Colours
     #[arg(long, value_name = "THEME", default_value = "auto")]
     pub theme: ThemeChoice,
@@ -60,6 +74,7 @@ impl TopArgs {
         WatchArgs {
             interval: self.interval,
             count: self.count,
+            group: self.group,
             selection: self.selection,
             shaping: ShapingArgs {
                 sort: self.sort.unwrap_or_default(),
@@ -78,6 +93,8 @@ pub enum ViewChoice {
     Live,
     /// Processes that have ended
     Exited,
+    /// Connections
+    Connections,
     /// The agent
     Agent,
     /// The waveform alone

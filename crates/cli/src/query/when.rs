@@ -145,8 +145,8 @@ impl Edges {
 
 const USUAL: std::time::Duration = std::time::Duration::from_secs(600);
 
-// `None`: the machine does not say.
-fn boot() -> Option<Timestamp> {
+/// When the machine was started; `None`: it does not say.
+pub fn boot() -> Option<Timestamp> {
     let stat = fs::read_to_string("/proc/stat").ok()?;
     let seconds = stat.lines().find_map(|line| line.strip_prefix("btime "))?;
     Timestamp::from_second(seconds.trim().parse().ok()?).ok()

@@ -25,7 +25,7 @@ use super::State;
 use super::TcpHealth;
 
 /// Names of user ids, each looked up once. A lookup may ask the network (LDAP).
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Users {
     names: HashMap<u32, Option<String>>,
 }

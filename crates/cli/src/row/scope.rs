@@ -91,6 +91,15 @@ impl Flows {
         }
     }
 
+    /// Takes over the totals of `later` that it has.
+    pub fn take_totals(&mut self, later: &Self) {
+        for (cell, later) in self.cells_mut().zip(later.cells()) {
+            if later.total != Bytes::default() {
+                cell.total = later.total;
+            }
+        }
+    }
+
     fn cells(&self) -> impl Iterator<Item = &Counter> {
         self.external.iter().chain(&self.loopback).flatten()
     }
@@ -116,6 +125,22 @@ impl Scope {
             None => &[Family::V4, Family::V6],
             Some(Family::V4) => &[Family::V4],
             Some(Family::V6) => &[Family::V6],
+        }
+    }
+
+    /// The same of one transport alone.
+    pub fn with_transport(self, transport: Transport) -> Self {
+        Self {
+            transport: Some(transport),
+            ..self
+        }
+    }
+
+    /// The same of one family alone.
+    pub fn with_family(self, family: Family) -> Self {
+        Self {
+            family: Some(family),
+            ..self
         }
     }
 

@@ -43,6 +43,14 @@ impl Fold {
         self.part = Part::First;
     }
 
+    /// One that knows nothing but the names of users.
+    pub fn successor(&self) -> Self {
+        Self {
+            users: self.users.clone(),
+            ..Self::default()
+        }
+    }
+
     /// Takes one part of a snapshot. The first part drops everything known before; the last one
     /// gives the sample.
     pub fn snapshot(&mut self, snapshot: v1::Snapshot) -> Option<Sample> {

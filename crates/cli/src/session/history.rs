@@ -102,6 +102,11 @@ impl History {
         &self.window
     }
 
+    /// The processes told of so far, as they were at the end of the window.
+    pub fn described(&self) -> impl Iterator<Item = &Facts> {
+        self.processes.iter().flatten().map(Arc::as_ref)
+    }
+
     /// Waits for the next step; `None`: that was all.
     ///
     /// # Errors

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use netmon_api::v1;
 use netmon_api::v1::watch_traffic_response::Event as Wire;
 use tokio::sync::mpsc;
+use tokio::sync::watch;
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 use tonic::Streaming;
@@ -33,6 +34,13 @@ pub enum Event {
         why: Failure,
         /// The next attempt follows after this; `None`: there is none until [`Watch::retry`].
         retry_in: Option<Duration>,
+    },
+    /// What samples have from now on.
+    Details {
+        /// That.
+        details: Details,
+        /// The last sample once more, with it; `None`: the next one comes with it.
+        again: Option<Box<Sample>>,
     },
     /// Connected again; a sample follows. The agent may be another one.
     Back(Box<Agent>),
@@ -107,6 +115,7 @@ pub enum Details {
 pub struct Watch {
     events: mpsc::Receiver<Event>,
     retry: Arc<Notify>,
+    wanted: watch::Sender<Details>,
     task: JoinHandle<()>,
 }
 
@@ -123,6 +132,18 @@ impl Watch {
     }
 }
 
+impl Watch {
+    /// Asks for samples with `details` from now on. No tick is lost on the way: the old
+    /// subscription goes on until the new one has caught up with it.
+    pub fn want(&self, details: Details) {
+        self.wanted.send_if_modified(|wanted| {
+            let change = *wanted != details;
+            *wanted = details;
+            change
+        });
+    }
+}
+
 impl Drop for Watch {
     fn drop(&mut self) {
         self.task.abort();
@@ -135,9 +156,12 @@ pub(super) fn start(session: Session, follow: Follow) -> Watch {
     // One event in flight: the queue that may grow is the agent's, which merges.
     let (sender, events) = mpsc::channel(1);
     let retry = Arc::new(Notify::new());
+    let (wanted, wishes) = watch::channel(follow.details);
     let follower = Follower {
         target: session.target().clone(),
+        details: follow.details,
         follow,
+        wishes,
         retry: Arc::clone(&retry),
         sender,
         fold: Fold::default(),
@@ -146,6 +170,7 @@ pub(super) fn start(session: Session, follow: Follow) -> Watch {
     Watch {
         events,
         retry,
+        wanted,
         task: tokio::spawn(follower.run(session)),
     }
 }
@@ -153,6 +178,9 @@ pub(super) fn start(session: Session, follow: Follow) -> Watch {
 struct Follower {
     target: Target,
     follow: Follow,
+    wishes: watch::Receiver<Details>,
+    /// What the listener knows samples to have.
+    details: Details,
     retry: Arc<Notify>,
     sender: mpsc::Sender<Event>,
     fold: Fold,
@@ -190,35 +218,112 @@ impl Follower {
     async fn follow(&mut self, session: &mut Session) -> Result<Failure, Unheard> {
         self.fold.restart();
         let instance = session.agent().instance.clone();
-        let request = v1::WatchTrafficRequest {
-            filter: Some(self.follow.filter.clone()),
-            since_seq: self.last.as_ref().map(|seen| seen.seq),
-            since_instance_id: self.last.as_ref().map(|seen| seen.instance.clone()),
-            connections: self.follow.details == Details::Connections,
-        };
-        let mut stream = match session.subscribe(request).await {
+        let details = *self.wishes.borrow_and_update();
+        let mut stream = match session.subscribe(self.request(details)).await {
             Ok(stream) => stream,
             Err(why) => return Ok(why),
         };
+        self.tell(details, None).await?;
         let patience = session.patience();
         loop {
-            let event = match next_message(&mut stream, patience).await {
-                Ok(event) => event,
-                Err(Ended::Silent) => return Ok(Failure::silent(&self.target, patience)),
-                Err(Ended::Closed(status)) => return Ok(session.lost(status.as_ref())),
-            };
-            let sample = match event {
-                Wire::Snapshot(part) => self.fold.snapshot(part).map(current),
-                Wire::Update(update) => Some(self.fold.update(update)),
-                Wire::Gap(gap) => {
-                    self.send(Event::Gap(decode_gap(&gap))).await?;
-                    None
+            let event = tokio::select! {
+                event = next_message(&mut stream, patience) => event,
+                Ok(()) = self.wishes.changed() => {
+                    match self.switch(session, stream, &instance).await? {
+                        Ok(switched) => stream = switched,
+                        Err(why) => return Ok(why),
+                    }
+                    continue;
                 }
             };
-            if let Some(sample) = sample {
-                self.pass_on(sample, &instance).await?;
+            match event {
+                Ok(event) => self.take(event, &instance).await?,
+                Err(ended) => return Ok(ended.why(session)),
             }
         }
+    }
+
+    fn request(&self, details: Details) -> v1::WatchTrafficRequest {
+        v1::WatchTrafficRequest {
+            filter: Some(self.follow.filter.clone()),
+            since_seq: self.last.as_ref().map(|seen| seen.seq),
+            since_instance_id: self.last.as_ref().map(|seen| seen.instance.clone()),
+            connections: details == Details::Connections,
+        }
+    }
+
+    async fn take(&mut self, event: Wire, instance: &str) -> Result<(), Unheard> {
+        let sample = match event {
+            Wire::Snapshot(part) => self.fold.snapshot(part).map(current),
+            Wire::Update(update) => Some(self.fold.update(update)),
+            Wire::Gap(gap) => {
+                self.send(Event::Gap(decode_gap(&gap))).await?;
+                None
+            }
+        };
+        match sample {
+            Some(sample) => self.pass_on(sample, instance).await,
+            None => Ok(()),
+        }
+    }
+
+    // Another subscription in the place of `stream`, without a hole between them.
+    async fn switch(
+        &mut self,
+        session: &mut Session,
+        mut stream: Messages,
+        instance: &str,
+    ) -> Result<Result<Messages, Failure>, Unheard> {
+        let details = *self.wishes.borrow_and_update();
+        if details == self.details {
+            return Ok(Ok(stream));
+        }
+        let mut fresh = match session.subscribe(self.request(details)).await {
+            Ok(fresh) => fresh,
+            Err(why) => return Ok(Err(why)),
+        };
+        let patience = session.patience();
+        let mut fold = self.fold.successor();
+        let sample = loop {
+            match next_message(&mut fresh, patience).await {
+                Ok(Wire::Snapshot(part)) => {
+                    if let Some(sample) = fold.snapshot(part) {
+                        break current(sample);
+                    }
+                }
+                // What is missing before the snapshot comes from the old stream.
+                Ok(_) => {}
+                Err(ended) => return Ok(Err(ended.why(session))),
+            }
+        };
+        // Nothing was passed on yet: the snapshot of one stream is as good as the other's.
+        while self
+            .last
+            .as_ref()
+            .is_some_and(|last| last.seq.saturating_add(1) < sample.seq)
+        {
+            match next_message(&mut stream, patience).await {
+                Ok(event) => self.take(event, instance).await?,
+                Err(ended) => return Ok(Err(ended.why(session))),
+            }
+        }
+        self.fold = fold;
+        let seen = self.last.as_ref().map(|last| last.seq);
+        if seen == Some(sample.seq) {
+            self.tell(details, Some(Box::new(sample))).await?;
+        } else {
+            self.tell(details, None).await?;
+            self.pass_on(sample, instance).await?;
+        }
+        Ok(Ok(fresh))
+    }
+
+    async fn tell(&mut self, details: Details, again: Option<Box<Sample>>) -> Result<(), Unheard> {
+        if self.details == details && again.is_none() {
+            return Ok(());
+        }
+        self.details = details;
+        self.send(Event::Details { details, again }).await
     }
 
     async fn pass_on(&mut self, sample: Sample, instance: &str) -> Result<(), Unheard> {
@@ -290,19 +395,27 @@ pub(super) fn current(mut sample: Sample) -> Sample {
     sample
 }
 
+type Messages = Streaming<v1::WatchTrafficResponse>;
+
 enum Ended {
-    Silent,
+    Silent(Duration),
     Closed(Option<tonic::Status>),
 }
 
-async fn next_message(
-    stream: &mut Streaming<v1::WatchTrafficResponse>,
-    patience: Duration,
-) -> Result<Wire, Ended> {
+impl Ended {
+    fn why(self, session: &Session) -> Failure {
+        match self {
+            Self::Silent(patience) => Failure::silent(session.target(), patience),
+            Self::Closed(status) => session.lost(status.as_ref()),
+        }
+    }
+}
+
+async fn next_message(stream: &mut Messages, patience: Duration) -> Result<Wire, Ended> {
     loop {
         let message = tokio::time::timeout(patience, stream.message())
             .await
-            .map_err(|_| Ended::Silent)?
+            .map_err(|_| Ended::Silent(patience))?
             .map_err(|status| Ended::Closed(Some(status)))?
             .ok_or(Ended::Closed(None))?;
         // A kind of event that this client does not know yet is skipped.

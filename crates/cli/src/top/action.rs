@@ -4,12 +4,18 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
+use super::columns::sockets::Holder;
 use super::layout::Size;
+use super::model::input::Edit;
 use super::model::past::Towards;
+use super::model::prompt::Purpose;
 use super::model::screen::Pane;
 use super::model::screen::Screen;
 use super::model::screen::Step;
 use super::model::sort::SortKey;
+use super::model::stored::Stored;
+use crate::args::query::GroupChoice;
+use crate::failure::Failure;
 use crate::session::agent::Agent;
 use crate::session::watch::Event;
 
@@ -27,6 +33,8 @@ pub struct Clock {
 pub enum Action {
     /// The subscription says something.
     Feed(Event),
+    /// The agent's history has answered the last question.
+    Past(Box<Result<Box<Stored>, Failure>>),
     /// The agent has said more about itself.
     Agent(Box<Agent>),
     /// Time has passed.
@@ -53,8 +61,18 @@ pub enum Action {
     SortMenu,
     /// Past banners.
     Messages,
+    /// Type something into the last row.
+    Prompt(Purpose),
+    /// A key in the prompt.
+    Type(Edit),
+    /// Another line in the prompt: an earlier one, or one after it.
+    Recall(Step),
     /// Through a list, or what a popup shows.
     Move(Motion),
+    /// The details of what is selected; in them, more of the same.
+    Open,
+    /// The details, or none.
+    Details,
     /// Take what is marked in a menu.
     Accept,
     /// Sort by this, or the other way round.
@@ -63,6 +81,18 @@ pub enum Action {
     SortNeighbour(Step),
     /// Sort the other way round.
     SortReverse,
+    /// What to put processes together by.
+    GroupMenu,
+    /// Put processes together by this.
+    GroupBy(GroupChoice),
+    /// Put processes together by the next thing.
+    GroupNext,
+    /// Processes below their parents, or not.
+    Tree,
+    /// What belongs to the selected one, or not.
+    Expand,
+    /// What belongs to all, or not.
+    ExpandAll,
     /// Hold the order of the list, or let it go.
     Freeze,
     /// Stop the numbers, or go on.
@@ -83,6 +113,27 @@ pub enum Action {
         pane: Pane,
         /// Row below its header.
         row: usize,
+    },
+    /// A list of connections was clicked.
+    ClickSocket {
+        /// Which.
+        holder: Holder,
+        /// Row below its header.
+        row: usize,
+    },
+    /// The wheel was turned over a list of connections.
+    WheelSockets {
+        /// Which.
+        holder: Holder,
+        /// Rows, down is positive.
+        by: isize,
+    },
+    /// A column header of a list of connections was clicked.
+    ClickSocketHeader {
+        /// Which list.
+        holder: Holder,
+        /// The column.
+        id: &'static str,
     },
     /// A column header was clicked.
     ClickHeader {

@@ -1,5 +1,8 @@
 //! The columns of the lists, and which of them fit.
 
+pub mod grouped;
+pub mod sockets;
+
 use super::layout::Area;
 use super::model::screen::Pane;
 use super::model::settings::Numbers;
@@ -48,6 +51,8 @@ pub enum Column {
     Ran,
     /// How it ended.
     Exit,
+    /// Processes in a group.
+    Processes,
 }
 
 /// On which side of its cells a text stands.
@@ -218,6 +223,7 @@ impl Column {
             Self::Ended => "ENDED",
             Self::Ran => "RAN",
             Self::Exit => "EXIT",
+            Self::Processes => "PROC",
         }
     }
 

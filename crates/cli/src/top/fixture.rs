@@ -1,6 +1,9 @@
 //! Sample data for tests: the host web-01 with its twelve running and seven ended processes.
 
+pub mod facts;
 pub mod hands;
+pub mod history;
+pub mod sockets;
 
 use std::time::Duration;
 
@@ -9,12 +12,15 @@ use jiff::Timestamp;
 use super::action::Action;
 use super::action::Clock;
 use super::layout::Size;
+use super::model::filtering::Filtering;
+use super::model::recall::Recall;
 use super::model::screen::Pane;
 use super::model::screen::Screen;
 use super::model::settings::Settings;
 use super::model::sort::Sort;
 use super::model::tick::Changes;
 use super::model::tick::Connections;
+use super::model::tick::Origin;
 use super::model::tick::Quality;
 use super::model::tick::Tick;
 use super::model::Coverage;
@@ -31,6 +37,7 @@ use crate::row::Peaks;
 use crate::row::ProcessId;
 use crate::row::ProcessRow;
 use crate::row::Sample;
+use crate::row::Scope;
 use crate::row::State;
 use crate::row::TcpHealth;
 use crate::session::agent::Agent;
@@ -39,6 +46,7 @@ use crate::session::agent::Hook;
 use crate::session::agent::Load;
 use crate::session::agent::Map;
 use crate::session::capabilities::Capability;
+use crate::session::watch::Details;
 use crate::session::watch::Event;
 use crate::units::time::TimeFormat;
 
@@ -61,11 +69,13 @@ pub fn tick(seq: usize) -> Tick {
         time: time(seq as u64),
         length: Some(Duration::from_secs(1)),
         quality: Quality::Exact,
-        host: Flows::default(),
+        origin: Origin::Watched,
+        host: Some(Flows::default()),
         shown: Flows::default(),
-        unattributed: Counter::default(),
-        processes: 0,
-        active: 0,
+        unattributed: Bytes::default(),
+        unattributed_total: Some(Bytes::default()),
+        processes: Some(0),
+        active: Some(0),
         connections: Connections::default(),
         changes: Changes::default(),
     }
@@ -82,6 +92,7 @@ pub fn agent() -> Agent {
         "loopback",
         "exit",
         "connections",
+        "connection_details",
     ];
     let capability = |name: &str| Capability {
         name: name.to_owned(),
@@ -255,7 +266,7 @@ pub fn row(process: &Process) -> ProcessRow {
         sum_per_s: peak,
         time: Some(time(NOW - 400)),
     };
-    ProcessRow {
+    let mut row = ProcessRow {
         facts: Facts {
             id: ProcessId {
                 pid,
@@ -282,7 +293,9 @@ pub fn row(process: &Process) -> ProcessRow {
         peaks,
         peaks_with_loopback: peaks,
         health: TcpHealth::default(),
-    }
+    };
+    facts::describe(&mut row.facts);
+    row
 }
 
 /// The ended processes of the sample host: name, bytes, seconds before now, milliseconds of life.
@@ -377,7 +390,7 @@ pub fn sample(seq: u64, rows: Vec<ProcessRow>) -> Sample {
     }
     let active = live
         .clone()
-        .filter(|row| row.flows.external[0][0].tick != Bytes::default());
+        .filter(|row| row.flows.sum(Scope::default()).tick != Bytes::default());
     Sample {
         seq,
         time: time(seq),
@@ -437,8 +450,26 @@ pub fn web01(seq: u64) -> Sample {
         577 => rows[1].flows.external[0][0].tick.tx = 8 * MIB,
         _ => {}
     }
+    sockets::sort_out(&mut rows);
     rows.extend(exited());
-    sample(seq, rows)
+    let mut sample = sample(seq, rows);
+    sample.connections = sockets::of(&sample.rows, sample.time);
+    sample
+}
+
+/// A model of the given size that has seen the same ticks, the last forty with connections.
+pub fn watched(width: u16, height: u16) -> Model {
+    let mut model = empty(width, height);
+    for seq in NOW - 120..=NOW {
+        if seq == NOW - 40 {
+            model.apply(Action::Feed(Event::Details {
+                details: Details::Connections,
+                again: None,
+            }));
+        }
+        feed(&mut model, web01(seq));
+    }
+    model
 }
 
 /// A model of the given size that has seen the ticks of the sample host up to now.
@@ -452,7 +483,14 @@ pub fn model(width: u16, height: u16) -> Model {
 
 /// A model of the given size that has seen nothing.
 pub fn empty(width: u16, height: u16) -> Model {
-    let opening = Opening {
+    let mut model = Model::new(opening(NOW - 121));
+    model.apply(Action::Resize(Size { width, height }));
+    model
+}
+
+/// What a viewer starts with that is started at a tick.
+pub fn opening(seq: u64) -> Opening {
+    Opening {
         screen: Screen::List(Pane::Live),
         sort: Sort::default(),
         settings: Settings {
@@ -462,12 +500,13 @@ pub fn empty(width: u16, height: u16) -> Model {
         coverage: Coverage::Everything,
         interval: Duration::from_secs(1),
         agent: agent(),
-        clock: clock(NOW - 121),
+        clock: clock(seq),
         socket: "/run/netmon/agent.sock".to_owned(),
-    };
-    let mut model = Model::new(opening);
-    model.apply(Action::Resize(Size { width, height }));
-    model
+        recall: Recall::new(Duration::from_secs(600), None, None),
+        filtering: Filtering::default(),
+        narrow: None,
+        shape: crate::top::model::outline::Shape::Flat,
+    }
 }
 
 /// The time of the viewer at the end of a tick.

@@ -1,5 +1,7 @@
 //! The keys, as the help shows them.
 
+pub mod syntax;
+
 use super::layout::Size;
 
 /// One row: keys and what they do, or the name of a group.
@@ -18,12 +20,14 @@ pub const LEFT: &[Row] = &[
     Row::Keys("PgUp PgDn ^B ^F", "page"),
     Row::Keys("^U ^D", "half a page"),
     Row::Keys("g G", "first, last row"),
-    Row::Keys("Tab  1 2 4 5", "view"),
+    Row::Keys("Tab  1..5", "panel, view"),
+    Row::Keys("Enter  d", "details"),
     Row::Keys("Esc", "back one step"),
     Row::Title("TIME"),
     Row::Keys("Space", "pause, resume"),
     Row::Keys("← →", "one tick"),
     Row::Keys("[ ]  { }", "10 s, 60 s"),
+    Row::Keys("@", "go to -5m 17:41"),
     Row::Keys("P", "next peak"),
     Row::Keys("L", "back to live"),
     Row::Keys("+ - =", "zoom chart"),
@@ -40,6 +44,10 @@ pub const RIGHT: &[Row] = &[
     Row::Keys("S  < >  I", "menu, move, reverse"),
     Row::Keys("f", "freeze order"),
     Row::Title("SHOW"),
+    Row::Keys("/", "filter"),
+    Row::Keys("b  B", "group by, next"),
+    Row::Keys("e  E", "expand one, all"),
+    Row::Keys("t", "process tree"),
     Row::Keys("i  o", "idle rows, loopback"),
     Row::Keys("m  z", "rate/total, zero"),
     Row::Keys("u  U", "bits, SI/IEC"),

@@ -1,5 +1,7 @@
 //! What keys and mouse do on the current screen.
 
+mod typing;
+
 use crossterm::event::Event;
 use crossterm::event::KeyCode;
 use crossterm::event::KeyEvent;
@@ -15,9 +17,13 @@ use super::action::Switch;
 use super::action::Travel;
 use super::action::Zooming;
 use super::columns;
-use super::layout;
+use super::columns::sockets;
+use super::columns::sockets::Holder;
+use super::layout::Area;
 use super::layout::Size;
+use super::model::arrange::CHOICES;
 use super::model::past::Towards;
+use super::model::prompt::Purpose;
 use super::model::screen::Pane;
 use super::model::screen::Popup;
 use super::model::screen::Screen;
@@ -39,6 +45,9 @@ pub fn action(event: &Event, model: &Model) -> Option<Action> {
 }
 
 fn pressed(key: &KeyEvent, model: &Model) -> Option<Action> {
+    if model.asked().is_some() {
+        return typing::action(key);
+    }
     if key.modifiers.contains(KeyModifiers::CONTROL) {
         return controlled(key.code);
     }
@@ -53,7 +62,11 @@ fn pressed(key: &KeyEvent, model: &Model) -> Option<Action> {
     }
     match model.popup {
         Popup::SortMenu { .. } => in_menu(key.code),
-        Popup::Help { .. } | Popup::Messages { .. } => motion(key.code).map(Action::Move),
+        Popup::Help { .. } | Popup::Syntax { .. } | Popup::Messages { .. } => {
+            motion(key.code).map(Action::Move)
+        }
+        Popup::GroupMenu { .. } => in_group_menu(key.code),
+        Popup::Prompt(_) => None,
         Popup::None => on_view(key, model.screen),
     }
 }
@@ -77,6 +90,8 @@ fn anywhere(code: KeyCode) -> Option<Action> {
         KeyCode::Char('q') | KeyCode::F(10) => Action::Quit,
         KeyCode::Char('?' | 'h') | KeyCode::F(1) => Action::Help,
         KeyCode::Char('!') => Action::Messages,
+        KeyCode::Char('@') => Action::Prompt(Purpose::Moment),
+        KeyCode::Char('/' | '\\') | KeyCode::F(4) => Action::Prompt(Purpose::Filter),
         KeyCode::Char('R') => Action::Retry,
         KeyCode::Char('T') => Action::Switch(Switch::Theme),
         KeyCode::Char('M') => Action::Switch(Switch::Mouse),
@@ -90,6 +105,18 @@ fn in_menu(code: KeyCode) -> Option<Action> {
         KeyCode::Enter => Some(Action::Accept),
         KeyCode::Char('S') | KeyCode::F(6) => Some(Action::Back),
         _ => motion(code).map(Action::Move),
+    }
+}
+
+fn in_group_menu(code: KeyCode) -> Option<Action> {
+    let KeyCode::Char(letter) = code else {
+        return in_menu(code);
+    };
+    let choice = CHOICES.iter().find(|(_, known, _)| *known == letter);
+    match choice {
+        Some((by, ..)) => Some(Action::GroupBy(*by)),
+        None if letter == 'b' => Some(Action::Back),
+        None => motion(code).map(Action::Move),
     }
 }
 
@@ -110,15 +137,27 @@ fn on_view(key: &KeyEvent, screen: Screen) -> Option<Action> {
     if let Some(action) = views(code).or_else(|| time(key)).or_else(|| switches(code)) {
         return Some(action);
     }
+    let pane = match screen {
+        Screen::List(pane) => Some(pane),
+        Screen::Connections => Some(Pane::Live),
+        Screen::Agent | Screen::Chart => None,
+    };
     motion(code)
         .map(Action::Move)
-        .or_else(|| sorting(code, screen.pane()?))
+        .or_else(|| sorting(code, pane?))
 }
 
 fn views(code: KeyCode) -> Option<Action> {
     match code {
         KeyCode::Tab => Some(Action::ShowNeighbour(Step::Forward)),
         KeyCode::BackTab => Some(Action::ShowNeighbour(Step::Back)),
+        KeyCode::Enter => Some(Action::Open),
+        KeyCode::Char('d') => Some(Action::Details),
+        KeyCode::Char('b') => Some(Action::GroupMenu),
+        KeyCode::Char('B') => Some(Action::GroupNext),
+        KeyCode::Char('t') | KeyCode::F(5) => Some(Action::Tree),
+        KeyCode::Char('e') => Some(Action::Expand),
+        KeyCode::Char('E') => Some(Action::ExpandAll),
         KeyCode::Char(digit) => Screen::of_digit(digit).map(Action::Show),
         _ => None,
     }
@@ -184,6 +223,28 @@ fn sorting(code: KeyCode, pane: Pane) -> Option<Action> {
     Some(Action::SortBy(key))
 }
 
+// `area`: the header of the list and its lines.
+fn on_sockets(
+    mouse: &MouseEvent,
+    holder: Holder,
+    area: Area,
+    wheel: Option<isize>,
+) -> Option<Action> {
+    if let Some(by) = wheel {
+        return Some(Action::WheelSockets { holder, by });
+    }
+    if matches!(mouse.kind, MouseEventKind::Drag(_)) {
+        return None;
+    }
+    match usize::from(mouse.row - area.y).checked_sub(1) {
+        Some(row) => Some(Action::ClickSocket { holder, row }),
+        None => {
+            let id = sockets::id_at(holder, area.width, mouse.column - area.x)?;
+            Some(Action::ClickSocketHeader { holder, id })
+        }
+    }
+}
+
 fn pointed(mouse: &MouseEvent, model: &Model) -> Option<Action> {
     const WHEEL_ROWS: isize = 3;
     let wheel = match mouse.kind {
@@ -195,7 +256,7 @@ fn pointed(mouse: &MouseEvent, model: &Model) -> Option<Action> {
     if model.popup != Popup::None {
         return wheel.map(|by| Action::Move(Motion::Lines(by.signum())));
     }
-    let plan = layout::plan(model.size, model.screen);
+    let plan = model.plan();
     let (x, y) = (mouse.column, mouse.row);
     if let Some(column) = plan.charts.and_then(|charts| charts.column_at(x, y)) {
         return Some(match wheel {
@@ -206,6 +267,11 @@ fn pointed(mouse: &MouseEvent, model: &Model) -> Option<Action> {
     }
     if plan.body.contains(x, y) {
         return wheel.map(|by| Action::Move(Motion::Lines(by)));
+    }
+    for (holder, area) in model.socket_areas() {
+        if area.contains(x, y) {
+            return on_sockets(mouse, holder, area, wheel);
+        }
     }
     let panel = plan
         .panels

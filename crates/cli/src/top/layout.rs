@@ -1,5 +1,8 @@
 //! Where everything is on a screen of a given size.
 
+pub mod facts;
+
+use super::model::details::Stage;
 use super::model::screen::Pane;
 use super::model::screen::Screen;
 
@@ -127,8 +130,12 @@ pub struct Panel {
 pub struct Plan {
     /// The waveform, if there is room or the screen is the chart.
     pub charts: Option<Charts>,
-    /// The lists; empty on the screens without any.
+    /// The lists of processes; empty on the screens without any.
     pub panels: Vec<Panel>,
+    /// The list of connections.
+    pub sockets: Option<Area>,
+    /// The details of a process.
+    pub details: Option<Area>,
     /// The rest, for screens without lists; zero-sized otherwise.
     pub body: Area,
 }
@@ -157,11 +164,23 @@ pub fn list_rows(area: Area, pinned: usize) -> (usize, usize) {
     (rows - kept, kept)
 }
 
+/// Whether details have a place beside the list they belong to.
+pub fn has_room_beside(size: Size) -> bool {
+    size.width >= SPLIT_WIDTH && size.height >= 20
+}
+
+/// Whether the details of something are there without being asked for.
+pub fn always_has_details(size: Size) -> bool {
+    size.width >= SIDE_WIDTH && size.height >= 40
+}
+
 /// The plan for a screen. Nothing in it for sizes that are too small.
-pub fn plan(size: Size, screen: Screen) -> Plan {
+pub fn plan(size: Size, screen: Screen, stage: Stage) -> Plan {
     let mut plan = Plan {
         charts: None,
         panels: Vec::new(),
+        sockets: None,
+        details: None,
         body: Area::default(),
     };
     if too_small(size) {
@@ -173,6 +192,10 @@ pub fn plan(size: Size, screen: Screen) -> Plan {
         width: size.width,
         height: size.height - 2,
     };
+    if stage == Stage::Full && matches!(screen, Screen::List(_) | Screen::Connections) {
+        plan.details = Some(middle);
+        return plan;
+    }
     let focus = match screen {
         Screen::Agent => {
             plan.body = middle;
@@ -182,7 +205,8 @@ pub fn plan(size: Size, screen: Screen) -> Plan {
             plan.charts = Some(full_charts(middle));
             return plan;
         }
-        Screen::List(pane) => pane,
+        Screen::Connections => None,
+        Screen::List(pane) => Some(pane),
     };
     let chart_height = match size.height {
         0..20 => 0,
@@ -199,7 +223,15 @@ pub fn plan(size: Size, screen: Screen) -> Plan {
         plan.charts = Some(side_by_side(middle.rows(0, chart_height), scale));
     }
     let rest = middle.rows(chart_height, middle.height - chart_height);
-    plan.panels = panels(rest, size, focus);
+    match focus {
+        Some(pane) => panels(rest, size, pane, stage, &mut plan),
+        None if stage == Stage::Beside => {
+            let (list, details) = split(rest, size);
+            plan.sockets = Some(list);
+            plan.details = Some(details);
+        }
+        None => plan.sockets = Some(rest),
+    }
     plan
 }
 
@@ -224,38 +256,55 @@ fn side_by_side(area: Area, scale: Scale) -> Charts {
     }
 }
 
-fn panels(rest: Area, size: Size, focus: Pane) -> Vec<Panel> {
+/// From this width on there are two columns.
+const SIDE_WIDTH: u16 = 140;
+/// From this width on there are two panels, one below the other.
+const SPLIT_WIDTH: u16 = 100;
+
+fn panels(rest: Area, size: Size, focus: Pane, stage: Stage, plan: &mut Plan) {
     const EXITED_HEIGHT: u16 = 7;
-    if size.width >= 140 {
-        let left = u16::try_from(u32::from(size.width) * 61 / 100).unwrap_or(rest.width);
-        return vec![
-            Panel {
-                pane: Pane::Live,
-                area: rest.columns(0, left),
-            },
-            Panel {
-                pane: Pane::Exited,
-                area: rest.columns(left, rest.width - left),
-            },
-        ];
-    }
-    if size.width >= 100 && size.height >= 28 {
+    let mut panel = |pane, area| plan.panels.push(Panel { pane, area });
+    if size.width >= SIDE_WIDTH {
+        let (left, right) = split(rest, size);
+        if always_has_details(size) {
+            let upper = part(right.height, 42, 100);
+            panel(Pane::Live, left);
+            panel(Pane::Exited, right.rows(0, upper));
+            plan.details = Some(right.rows(upper, right.height - upper));
+        } else if stage == Stage::Beside {
+            panel(focus, left);
+            plan.details = Some(right);
+        } else {
+            panel(Pane::Live, left);
+            panel(Pane::Exited, right);
+        }
+    } else if stage == Stage::Beside {
+        let (upper, lower) = split(rest, size);
+        panel(focus, upper);
+        plan.details = Some(lower);
+    } else if size.width >= SPLIT_WIDTH && size.height >= 28 {
         let upper = rest.height - EXITED_HEIGHT;
-        return vec![
-            Panel {
-                pane: Pane::Live,
-                area: rest.rows(0, upper),
-            },
-            Panel {
-                pane: Pane::Exited,
-                area: rest.rows(upper, EXITED_HEIGHT),
-            },
-        ];
+        panel(Pane::Live, rest.rows(0, upper));
+        panel(Pane::Exited, rest.rows(upper, EXITED_HEIGHT));
+    } else {
+        panel(focus, rest);
     }
-    vec![Panel {
-        pane: focus,
-        area: rest,
-    }]
+}
+
+// A list, and the place for something that belongs to it.
+fn split(rest: Area, size: Size) -> (Area, Area) {
+    if size.width >= SIDE_WIDTH {
+        let left = part(rest.width, 61, 100);
+        (rest.columns(0, left), rest.columns(left, rest.width - left))
+    } else {
+        let lower = part(rest.height, 11, 20);
+        let upper = rest.height - lower;
+        (rest.rows(0, upper), rest.rows(upper, lower))
+    }
+}
+
+fn part(whole: u16, share: u32, of: u32) -> u16 {
+    u16::try_from(u32::from(whole) * share / of).unwrap_or(whole)
 }
 
 #[cfg(test)]
@@ -263,7 +312,11 @@ mod tests {
     use super::*;
 
     fn heights(width: u16, height: u16) -> (Option<u16>, Vec<Area>) {
-        let plan = plan(Size { width, height }, Screen::List(Pane::Live));
+        let plan = plan(
+            Size { width, height },
+            Screen::List(Pane::Live),
+            Stage::Closed,
+        );
         (
             plan.charts.map(|charts| charts.rx.height),
             plan.panels.iter().map(|panel| panel.area).collect(),
@@ -297,18 +350,28 @@ mod tests {
             assert_eq!(heights(width, height).1.len(), lists, "{width}x{height}");
         }
         let side = heights(160, 45).1;
-        assert_eq!((side[0].width, side[1].width, side[1].height), (97, 63, 31));
+        assert_eq!((side[0].width, side[1].width, side[1].height), (97, 63, 13));
     }
 
     #[test]
     fn areas_tile_the_middle_of_every_screen() {
+        let shapes = Screen::ALL.into_iter().flat_map(|screen| {
+            [Stage::Closed, Stage::Beside, Stage::Full].map(|stage| (screen, stage))
+        });
+        let shapes: Vec<_> = shapes.collect();
         for width in MIN_WIDTH..220 {
             for height in MIN_HEIGHT..70 {
-                for screen in Screen::ALL {
-                    let plan = plan(Size { width, height }, screen);
+                let size = Size { width, height };
+                for &(screen, stage) in &shapes {
+                    if stage == Stage::Beside && !has_room_beside(size) {
+                        continue;
+                    }
+                    let plan = plan(size, screen, stage);
                     let mut cells = u32::from(plan.body.width) * u32::from(plan.body.height);
                     let charts = plan.charts.iter().flat_map(|charts| [charts.rx, charts.tx]);
-                    for area in charts.chain(plan.panels.iter().map(|panel| panel.area)) {
+                    let panels = plan.panels.iter().map(|panel| panel.area);
+                    let rest = plan.sockets.into_iter().chain(plan.details);
+                    for area in charts.chain(panels).chain(rest) {
                         assert!(area.x + area.width <= width && area.y + area.height < height);
                         cells += u32::from(area.width) * u32::from(area.height);
                     }
@@ -316,6 +379,25 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn details_take_the_place_of_what_they_are_about_least() {
+        for (width, height, details) in [
+            (100, 30, Some((100, 11))),
+            (160, 45, Some((63, 18))),
+            (160, 30, Some((63, 20))),
+            (120, 20, Some((120, 7))),
+        ] {
+            let size = Size { width, height };
+            let plan = plan(size, Screen::List(Pane::Live), Stage::Beside);
+            let area = plan.details.map(|area| (area.width, area.height));
+            assert_eq!(area, details, "{width}x{height}");
+        }
+        assert!(!has_room_beside(Size {
+            width: 99,
+            height: 60
+        }));
     }
 
     #[test]

@@ -1,34 +1,59 @@
 //! The state of the viewer. Pure: actions go in, a screen can be read off, nothing else happens.
 
+pub mod arrange;
 pub mod chart;
+pub mod cursor;
+pub mod details;
 pub mod feed;
+pub mod filtering;
+pub mod goto;
+pub mod input;
 pub mod line;
 pub mod link;
 pub mod list;
 pub mod moment;
 pub mod notices;
+pub mod outline;
 pub mod past;
 pub mod position;
+pub mod prompt;
 pub mod read;
+pub mod recall;
 pub mod report;
 pub mod roster;
 pub mod scale;
 pub mod screen;
 pub mod settings;
+pub mod socket_list;
+pub mod sockets;
 pub mod sort;
 pub mod steer;
+pub mod steer_sockets;
+pub mod stored;
+pub mod subject;
 pub mod switch;
 pub mod tick;
 
 use std::time::Duration;
 
+use netmon_api::filter::Filter;
+
+use self::details::Details;
+use self::filtering::Filtering;
+use self::line::Line;
 use self::link::Link;
 use self::list::List;
 use self::moment::Zero;
 use self::notices::Notices;
+use self::outline::Outline;
+use self::outline::Part;
+use self::outline::Shape;
 use self::past::Past;
 use self::past::TickNumber;
 use self::position::Position;
+use self::prompt::Prompt;
+use self::recall::Recall;
+use self::recall::Stretch;
 use self::roster::Roster;
 use self::scale::Scale;
 use self::screen::Pane;
@@ -36,6 +61,8 @@ use self::screen::Popup;
 use self::screen::Screen;
 use self::settings::Mouse;
 use self::settings::Settings;
+use self::socket_list::SocketList;
+use self::sockets::Sockets;
 use self::sort::Sort;
 use super::action::Action;
 use super::action::Clock;
@@ -92,6 +119,15 @@ pub struct Opening {
     pub clock: Clock,
     /// Where the agent listens. Not sanitised.
     pub socket: String,
+    /// What is wanted of the past.
+    pub recall: Recall,
+    /// Which rows are shown, and the filters of earlier sessions.
+    pub filtering: Filtering,
+    /// The options that leave connections out: the numbers are of the others alone. `None`: none
+    /// do.
+    pub narrow: Option<Filter>,
+    /// How running processes are arranged.
+    pub shape: Shape,
 }
 
 /// The state of the viewer.
@@ -119,13 +155,27 @@ pub struct Model {
     pub clock: Clock,
     /// Where the agent listens. Not sanitised.
     pub socket: String,
+    /// What is being typed into the last row.
+    pub prompt: Prompt,
     coverage: Coverage,
     first_settings: Settings,
     live: List,
     exited: List,
     roster: Roster,
     past: Past,
+    /// The stretch of time that goes on growing, while another one is on screen.
+    aside: Option<Stretch>,
+    recall: Recall,
     zero: Option<Zero>,
+    filtering: Filtering,
+    /// The options that leave connections out; `None`: none do.
+    narrow: Option<Filter>,
+    sockets: Sockets,
+    connections: SocketList,
+    details: Details,
+    outline: Outline,
+    /// The parts of all processes in groups.
+    members: Vec<Part>,
     scales: [Scale; 2],
     visited_peaks: Vec<TickNumber>,
     interval: Duration,
@@ -162,13 +212,23 @@ impl Model {
             notices: Notices::default(),
             clock: opening.clock,
             socket: opening.socket,
+            prompt: Prompt::default(),
             coverage: opening.coverage,
             first_settings: opening.settings,
             live: List::default(),
             exited: List::default(),
             roster: Roster::default(),
             past: Past::default(),
+            aside: None,
+            recall: opening.recall,
             zero: None,
+            filtering: opening.filtering,
+            narrow: opening.narrow,
+            sockets: Sockets::default(),
+            connections: SocketList::new("rate"),
+            details: Details::default(),
+            outline: Outline::new(opening.shape),
+            members: Vec::new(),
             scales: [Scale::default(); 2],
             visited_peaks: Vec::new(),
             interval: opening.interval,
@@ -179,7 +239,11 @@ impl Model {
         if let Some(pane) = model.screen.pane() {
             model.list_mut(pane).sort = opening.sort;
         }
+        if model.narrow.is_some() {
+            model.feed.details = crate::session::watch::Details::Connections;
+        }
         model.meet(opening.agent);
+        model.past = Past::new(recall::FIRST, model.recall.room(model.step()));
         model.announce_limits();
         model
     }
@@ -187,8 +251,18 @@ impl Model {
     /// Lets something happen.
     pub fn apply(&mut self, action: Action) -> Effect {
         let (change, effect) = self.take(action);
+        if self.position == Position::Live {
+            self.return_to_present();
+        }
         match change {
             Change::None | Change::Paint => {}
+            // What is over stays as it was, unless it has to make room.
+            Change::Tick if self.is_away() => {}
+            Change::Tick if self.position != Position::Live => {
+                if self.position != self.position.kept(&self.past) {
+                    self.fill_lists();
+                }
+            }
             Change::Lists => self.fill_lists(),
             Change::Tick => {
                 self.fill_lists();
@@ -198,6 +272,9 @@ impl Model {
                 self.fill_lists();
                 self.fit_scale();
             }
+        }
+        if self.needs_connections() {
+            self.feed.needed = self.clock.running;
         }
         match (change, effect) {
             (Change::None, effect) => effect,
@@ -215,8 +292,11 @@ impl Model {
             Action::Retry => Effect::AskAgent,
             Action::Clock(clock) => return self.pass_time(clock),
             Action::Show(screen) => return self.show(screen),
-            Action::ShowNeighbour(step) => return self.show(self.screen.step(step)),
+            Action::ShowNeighbour(step) => return self.step_focus(step),
+            Action::Open => return self.open(),
+            Action::Details => return self.toggle_details(),
             Action::Switch(switch) => return self.switch(switch),
+            Action::Past(answer) => return (self.recalled(*answer), Effect::Nothing),
             Action::Feed(event) => return (self.hear(event), Effect::Nothing),
             Action::Agent(agent) => {
                 self.meet(*agent);
@@ -232,7 +312,9 @@ impl Model {
         self.popup = Popup::None;
         match screen {
             Screen::Agent => (Change::View, Effect::AskAgent),
-            Screen::List(_) | Screen::Chart => (Change::View, Effect::Nothing),
+            Screen::List(_) | Screen::Connections | Screen::Chart => {
+                (Change::View, Effect::Nothing)
+            }
         }
     }
 
@@ -245,6 +327,7 @@ impl Model {
 
     fn fill_lists(&mut self) {
         self.position = self.position.kept(&self.past);
+        self.sum_filtered();
         let rows = [self.rows(Pane::Live), self.rows(Pane::Exited)];
         let selected = self.live.selected;
         let lens = moment::Lens {
@@ -259,12 +342,38 @@ impl Model {
         else {
             return;
         };
-        let (live, exited) = (
+        let (mut live, mut exited) = (
             moment.lines(Pane::Live, selected),
             moment.lines(Pane::Exited, None),
         );
+        let rates = live.iter().filter_map(|line| line.rate);
+        let rate = rates.fold(0, u64::saturating_add);
+        self.filtering.count([live.len(), exited.len()], rate);
+        if self.narrow.is_some() {
+            // Connections that are gone are not kept, so what they moved is not known.
+            for line in live.iter_mut().chain(&mut exited) {
+                line.forget_totals(self.settings.numbers);
+            }
+        }
+        if let Some(words) = &self.filtering.words {
+            let sockets = self.sockets.at(moment.time());
+            let taken = |line: &Line| moment.takes(&words.filter, line, sockets);
+            live.retain(taken);
+            exited.retain(taken);
+        }
+        let parts = match self.outline.shape {
+            Shape::Groups(by) => Self::parts(by, &live, &moment, self.sockets.at(moment.time())),
+            Shape::Flat | Shape::Tree => Vec::new(),
+        };
+        let arranged = match self.outline.shape {
+            Shape::Tree => live.clone(),
+            Shape::Flat | Shape::Groups(_) => Vec::new(),
+        };
         self.live.fill(live, rows[0], |id| self.roster.get(id));
         self.exited.fill(exited, rows[1], |id| self.roster.get(id));
+        self.fill_outline(arranged, parts);
+        self.fill_sockets();
+        self.fill_details();
     }
 }
 

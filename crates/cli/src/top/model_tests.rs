@@ -270,11 +270,12 @@ fn views_popups_and_quitting_have_their_keys() {
     let mut model = fixture::model(80, 24);
     for (key, screen) in [
         (KeyCode::Char('2'), Screen::List(Pane::Exited)),
+        (KeyCode::Tab, Screen::Connections),
         (KeyCode::Tab, Screen::Agent),
         (KeyCode::Tab, Screen::Chart),
         (KeyCode::Tab, Screen::List(Pane::Live)),
         (KeyCode::BackTab, Screen::Chart),
-        (KeyCode::Char('3'), Screen::Chart),
+        (KeyCode::Char('3'), Screen::Connections),
         (KeyCode::Char('1'), Screen::List(Pane::Live)),
     ] {
         code(&mut model, key);
@@ -306,9 +307,7 @@ fn views_popups_and_quitting_have_their_keys() {
 #[test]
 fn keys_of_later_versions_do_nothing() {
     let mut model = fixture::model(80, 24);
-    for key in [
-        "/", "b", "B", "e", "E", "t", "F", "x", "@", "y", "W", "C", "H", "d", "V", "\\",
-    ] {
+    for key in ["F", "x", "y", "W", "C", "H", "V"] {
         assert_eq!(press(&mut model, key), Effect::Nothing, "{key}");
     }
 }
@@ -318,7 +317,12 @@ fn the_help_scrolls_to_its_end_and_no_further() {
     let mut model = fixture::model(50, 15);
     press(&mut model, "?");
     code(&mut model, KeyCode::End);
-    assert_eq!(model.popup, Popup::Help { from: 21 });
+    assert_eq!(
+        model.popup,
+        Popup::Help {
+            from: crate::top::help::scroll_steps(model.size) - 1
+        }
+    );
     code(&mut model, KeyCode::Home);
     assert_eq!(model.popup, Popup::Help { from: 0 });
 }

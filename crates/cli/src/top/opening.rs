@@ -4,6 +4,10 @@ use std::env;
 use std::time::Duration;
 
 use super::action::Clock;
+use super::model::filtering::Filtering;
+use super::model::filtering::Words;
+use super::model::outline::Shape;
+use super::model::recall::Recall;
 use super::model::screen::Pane;
 use super::model::screen::Screen;
 use super::model::settings::Charset;
@@ -16,6 +20,8 @@ use super::model::sort::SortKey;
 use super::model::Coverage;
 use super::model::Opening;
 use crate::args::global::GlobalArgs;
+use crate::args::query::GroupChoice;
+use crate::args::selection::SelectionArgs;
 use crate::args::shaping::Order;
 use crate::args::shaping::SortArg;
 use crate::args::top::CharsetChoice;
@@ -26,11 +32,16 @@ use crate::failure::Failure;
 use crate::filter::Need;
 use crate::filter::Selection;
 use crate::filter::States;
+use crate::query::when;
 use crate::session::agent::Agent;
 use crate::session::watch::Details;
 use crate::session::watch::Follow;
 use crate::session::watch::Reconnect;
+use crate::units::moment::Moment;
 use crate::units::time::TimeFormat;
+
+/// How much of the past is fetched at the start.
+const HISTORY: Duration = Duration::from_secs(600);
 
 /// What the user wants to see first.
 #[derive(Debug)]
@@ -39,7 +50,11 @@ pub struct Wishes {
     sort: Sort,
     settings: Settings,
     selection: Selection,
+    words: Option<Words>,
+    shape: Shape,
     interval: Duration,
+    history: Duration,
+    at: Option<Moment>,
     terminal: CanShow,
 }
 
@@ -56,12 +71,26 @@ impl Wishes {
     /// # Errors
     /// A user that does not exist, a sort key that the first view does not have.
     pub fn new(args: &TopArgs, global: &GlobalArgs) -> Result<Self, Failure> {
-        let selection = Selection::new(&args.selection)?;
+        // The filter can be changed on the screen, so it is decided here and not by the agent.
+        let Selection { needs, .. } = Selection::new(&args.selection)?;
+        let words = match &args.selection.filter {
+            Some(text) => Words::read(text).map_err(Failure::Usage)?,
+            None => None,
+        };
+        let mut selection = Selection::new(&SelectionArgs {
+            filter: None,
+            ..args.selection.clone()
+        })?;
+        selection.needs = needs;
+        if args.group.needs_connections() {
+            selection.needs.push(Need::connections("--group"));
+        }
         let screen = match args.view {
             // Somebody who asks for ended processes does not want to begin among the others.
             ViewChoice::Live if selection.states == States::Exited => Screen::List(Pane::Exited),
             ViewChoice::Live => Screen::List(Pane::Live),
             ViewChoice::Exited => Screen::List(Pane::Exited),
+            ViewChoice::Connections => Screen::Connections,
             ViewChoice::Agent => Screen::Agent,
             ViewChoice::Chart => Screen::Chart,
         };
@@ -115,7 +144,14 @@ impl Wishes {
             sort,
             settings,
             selection,
+            words,
+            shape: match args.group {
+                GroupChoice::Process => Shape::Flat,
+                by => Shape::Groups(by),
+            },
             interval,
+            history: args.history.unwrap_or(HISTORY),
+            at: args.at.clone(),
             terminal,
         })
     }
@@ -130,7 +166,10 @@ impl Wishes {
         Follow {
             filter: self.selection.filter.clone(),
             reconnect: Reconnect::Always,
-            details: Details::None,
+            details: match self.selection.narrow {
+                Some(_) => Details::Connections,
+                None => Details::None,
+            },
         }
     }
 
@@ -139,8 +178,14 @@ impl Wishes {
         &self.selection.needs
     }
 
-    /// What the viewer starts with.
-    pub fn opening(&self, agent: Agent, clock: Clock, socket: String) -> Opening {
+    /// What the viewer starts with. `earlier`: filters of earlier sessions, oldest first.
+    pub fn opening(
+        &self,
+        agent: Agent,
+        clock: Clock,
+        socket: String,
+        earlier: Vec<String>,
+    ) -> Opening {
         Opening {
             screen: self.screen,
             sort: self.sort,
@@ -154,6 +199,10 @@ impl Wishes {
             agent,
             clock,
             socket,
+            narrow: self.selection.narrow.clone(),
+            shape: self.shape,
+            recall: Recall::new(self.history, self.at.clone(), when::boot()),
+            filtering: Filtering::new(self.words.clone(), earlier),
         }
     }
 }

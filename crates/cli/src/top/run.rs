@@ -13,11 +13,15 @@ use super::action::Action;
 use super::action::Clock;
 use super::keys;
 use super::layout::Size;
+use super::model::recall::Question;
 use super::model::settings::Mouse;
+use super::model::stored::Stored;
 use super::model::Effect;
 use super::model::Model;
+use crate::failure::Failure;
 use crate::outcome::Outcome;
 use crate::session::agent::Agent;
+use crate::session::watch::Details;
 use crate::session::watch::Event;
 
 /// Shortest time between two frames.
@@ -59,6 +63,8 @@ pub enum News {
     Event(Event),
     /// An answer about itself.
     Agent(Box<Agent>),
+    /// An answer of its history.
+    Past(Result<Box<Stored>, Failure>),
 }
 
 /// Where news comes from.
@@ -66,11 +72,17 @@ pub trait Source {
     /// Waits for news. May be dropped and called again without losing any.
     fn next(&mut self) -> impl Future<Output = News>;
 
+    /// Asks for samples with these details from now on.
+    fn want(&self, details: Details);
+
     /// Ends the wait for the next attempt to connect.
     fn retry(&self);
 
     /// Asks the agent about itself; the answer is news.
     fn ask_agent(&mut self);
+
+    /// Asks the agent's history; the answer is news, and comes whatever it is.
+    fn ask_past(&mut self, question: Question);
 }
 
 /// All that the loop talks to.
@@ -106,6 +118,7 @@ where
     beat.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     let mut frames = Frames::new();
     loop {
+        outside.source.want(model.wants());
         // Keys before news: a flood of ticks must not delay them.
         let action = tokio::select! {
             biased;
@@ -126,13 +139,18 @@ where
             news = outside.source.next() => match news {
                 News::Event(event) => Action::Feed(event),
                 News::Agent(agent) => Action::Agent(agent),
+                News::Past(answer) => Action::Past(Box::new(answer)),
             },
             _ = beat.tick() => Action::Clock((outside.clock)()),
         };
         if matches!(action, Action::Feed(_)) {
             model.apply(Action::Clock((outside.clock)()));
         }
-        match model.apply(action) {
+        let effect = model.apply(action);
+        if let Some(question) = model.next_question() {
+            outside.source.ask_past(question);
+        }
+        match effect {
             Effect::Nothing => continue,
             Effect::Quit => return Ok(Outcome::Done),
             Effect::Draw => {}

@@ -1,5 +1,6 @@
 //! The loop with keys, news and a screen that exist only here.
 
+use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::io;
 use std::time::Duration;
@@ -16,18 +17,21 @@ use super::Outside;
 use super::Source;
 use crate::failure::Failure;
 use crate::outcome::Outcome;
+use crate::session::watch::Details;
 use crate::session::watch::Event;
 use crate::top::action::Clock;
 use crate::top::fixture;
 use crate::top::fixture::NOW;
 use crate::top::layout::Size;
 use crate::top::model::position::Position;
+use crate::top::model::recall::Question;
 use crate::top::model::settings::Mouse;
 use crate::top::model::Model;
 
 /// Gives its news one per second of running time.
 struct Script {
     news: VecDeque<News>,
+    wanted: RefCell<Vec<Details>>,
     due: Instant,
 }
 
@@ -35,6 +39,7 @@ impl Script {
     fn new(news: impl Into<VecDeque<News>>) -> Self {
         Self {
             news: news.into(),
+            wanted: RefCell::default(),
             due: Instant::now() + Duration::from_secs(1),
         }
     }
@@ -50,10 +55,18 @@ impl Source for Script {
         }
     }
 
+    fn want(&self, details: Details) {
+        self.wanted.borrow_mut().push(details);
+    }
+
     fn retry(&self) {}
 
     fn ask_agent(&mut self) {
         self.news.push_back(News::Agent(Box::new(fixture::agent())));
+    }
+
+    fn ask_past(&mut self, _: Question) {
+        self.news.push_front(News::Past(Ok(Box::default())));
     }
 }
 

@@ -1,10 +1,17 @@
-//! The agent as the loop sees it: a subscription, and answers about itself.
+//! The agent as the loop sees it: a subscription, and answers to questions.
 
+use netmon_api::v1;
 use tokio::sync::mpsc;
 
+use super::model::recall::Question;
+use super::model::stored::Builder;
+use super::model::stored::Stored;
+use super::model::stored::Sums;
 use super::run::News;
 use super::run::Source;
-use crate::session::agent::Agent;
+use crate::failure::Failure;
+use crate::row::decode::wire_time;
+use crate::session::watch::Details;
 use crate::session::watch::Watch;
 use crate::session::Session;
 use crate::target::Target;
@@ -14,17 +21,20 @@ use crate::target::Target;
 pub struct Feed {
     watch: Watch,
     target: Target,
-    sender: mpsc::Sender<Agent>,
-    answers: mpsc::Receiver<Agent>,
+    filter: v1::Filter,
+    sender: mpsc::Sender<News>,
+    answers: mpsc::Receiver<News>,
 }
 
 impl Feed {
-    /// Follows a subscription; questions go to the same agent.
-    pub fn new(watch: Watch, target: Target) -> Self {
-        let (sender, answers) = mpsc::channel(1);
+    /// Follows a subscription; questions go to the same agent, about what `filter` takes.
+    pub fn new(watch: Watch, target: Target, filter: v1::Filter) -> Self {
+        // One answer about the agent, one of its history.
+        let (sender, answers) = mpsc::channel(2);
         Self {
             watch,
             target,
+            filter,
             sender,
             answers,
         }
@@ -35,10 +45,14 @@ impl Source for Feed {
     async fn next(&mut self) -> News {
         tokio::select! {
             Some(event) = self.watch.next() => News::Event(event),
-            Some(agent) = self.answers.recv() => News::Agent(Box::new(agent)),
+            Some(answer) = self.answers.recv() => answer,
             // With `Reconnect::Always`, and a sender at this end, neither is ever over.
             else => std::future::pending().await,
         }
+    }
+
+    fn want(&self, details: Details) {
+        self.watch.want(details);
     }
 
     fn retry(&self) {
@@ -54,8 +68,43 @@ impl Source for Feed {
         tokio::spawn(async move {
             // No answer is no news: the subscription notices by itself that the agent is gone.
             if let Ok(session) = Session::open_once(&target).await {
-                place.send(session.agent().clone());
+                place.send(News::Agent(Box::new(session.agent().clone())));
             }
         });
     }
+
+    fn ask_past(&mut self, question: Question) {
+        let sender = self.sender.clone();
+        let (target, filter) = (self.target.clone(), self.filter.clone());
+        tokio::spawn(async move {
+            let answer = read(&target, filter, question).await.map(Box::new);
+            // Nobody is left to read it when the viewer has ended.
+            let _ = sender.send(News::Past(answer)).await;
+        });
+    }
+}
+
+async fn read(target: &Target, filter: v1::Filter, question: Question) -> Result<Stored, Failure> {
+    let sums = if filter == v1::Filter::default() {
+        Sums::Machine
+    } else {
+        Sums::Selected
+    };
+    let request = v1::QueryHistoryRequest {
+        filter: Some(filter),
+        since: Some(wire_time(question.since)),
+        until: Some(wire_time(question.until)),
+        step_ns: u64::try_from(question.step.as_nanos()).unwrap_or(u64::MAX),
+        idle: true,
+        ..v1::QueryHistoryRequest::default()
+    };
+    let mut session = Session::open_once(target).await?;
+    let mut history = session.history(request, "the past").await?;
+    let mut builder = Builder::new(sums);
+    while let Some(step) = history.next().await? {
+        builder.add(step);
+        // Keys come first, also while much of the answer has arrived.
+        tokio::task::yield_now().await;
+    }
+    Ok(builder.finish(history.described()))
 }

@@ -4,14 +4,20 @@ pub mod agent;
 pub mod banner;
 pub mod cells;
 pub mod chart;
+pub mod details;
 pub mod empty;
 pub mod footer;
+pub mod group_details;
 pub mod header;
 pub mod help;
 pub mod list;
 pub mod look;
+pub mod outline;
 pub mod pen;
 pub mod popup;
+pub mod prompt;
+pub mod sockets;
+pub mod syntax;
 
 use ratatui::Frame;
 
@@ -37,12 +43,18 @@ pub fn render(model: &Model, frame: &mut Frame) {
         too_small(model.size, &mut pen);
         return;
     }
-    let plan = layout::plan(model.size, model.screen);
+    let plan = model.plan();
     if let Some(charts) = plan.charts {
         chart::render(model, charts, &mut pen);
     }
     for panel in &plan.panels {
         list::render(model, *panel, &mut pen);
+    }
+    if let Some(area) = plan.sockets {
+        sockets::render(model, area, &mut pen);
+    }
+    if let Some(area) = plan.details {
+        details::render(model, area, &mut pen);
     }
     if model.screen == Screen::Agent {
         agent::render(model, plan.body, &mut pen);
@@ -52,7 +64,10 @@ pub fn render(model: &Model, frame: &mut Frame) {
     banner::render(model, &mut pen);
     match model.popup {
         Popup::None => {}
+        Popup::Prompt(purpose) => prompt::render(model, purpose, &mut pen),
+        Popup::Syntax { from } => syntax::render(model, from, &mut pen),
         Popup::Help { from } => help::render(model, from, &mut pen),
+        Popup::GroupMenu { choice } => popup::group_menu(model, choice, &mut pen),
         Popup::SortMenu { choice } => popup::sort_menu(model, choice, &mut pen),
         Popup::Messages { from } => popup::messages(model, from, &mut pen),
     }

@@ -1,11 +1,22 @@
 //! What the screens look like.
 
+#[path = "view/details_tests.rs"]
+mod details_tests;
+#[path = "view/filter_tests.rs"]
+mod filter_tests;
+#[path = "view/outline_tests.rs"]
+mod outline_tests;
+
 use proptest::prelude::*;
 use ratatui::backend::TestBackend;
 use ratatui::style::Modifier;
 use ratatui::Terminal;
 
 use super::render;
+use crate::row::connection::Connection;
+use crate::row::ProcessRow;
+use crate::session::watch::Details;
+use crate::session::watch::Event;
 use crate::top::action::Action;
 use crate::top::action::Motion;
 use crate::top::action::Switch;
@@ -59,10 +70,42 @@ fn select(lines: isize) -> Action {
 }
 
 #[test]
-fn the_screens_look_as_promised() {
+fn scenario_01_the_live_view_fits_every_size_cell_by_cell() {
     for (width, height) in [(160, 45), (100, 30), (80, 24), (50, 15), (40, 10), (36, 8)] {
-        insta::assert_snapshot!(format!("live_{width}x{height}"), at(width, height, []));
+        let mut model = fixture::watched(width, height);
+        if width == 160 {
+            // Frame A has a process selected.
+            model.apply(select(1));
+            model.apply(select(1));
+        }
+        let screen = text(&model);
+        for line in screen.lines() {
+            assert_eq!(crate::text::width(line), usize::from(width), "{line}");
+        }
+        assert_eq!(screen.lines().count(), usize::from(height));
+        insta::assert_snapshot!(format!("live_{width}x{height}"), screen);
     }
+}
+
+#[test]
+fn scenario_05_the_title_names_an_order_whose_column_is_hidden() {
+    let mut model = fixture::model(50, 15);
+    fixture::hands::press(&mut model, "N");
+    let screen = text(&model);
+    assert!(screen.contains("1 Live · by CONN"), "{screen}");
+    assert!(!screen.contains(['▼', '▲']), "{screen}");
+    let sockets: Vec<_> = model
+        .list(Pane::Live)
+        .lines()
+        .iter()
+        .map(|line| line.connections.unwrap())
+        .collect();
+    assert!(sockets.is_sorted_by(|a, b| a >= b), "{sockets:?}");
+    assert_eq!(fixture::hands::pids(&model)[0], 1187);
+}
+
+#[test]
+fn the_screens_look_as_promised() {
     let exited = || Action::Show(Screen::List(Pane::Exited));
     insta::assert_snapshot!("exited_80x24", at(80, 24, [exited(), select(1)]));
     insta::assert_snapshot!("exited_50x15", at(50, 15, [exited(), select(1)]));
@@ -118,7 +161,7 @@ fn the_ascii_screen_is_ascii() {
 }
 
 #[test]
-fn unknown_and_incomplete_numbers_are_marked() {
+fn scenario_30_unknown_and_incomplete_numbers_are_marked() {
     let mut model = fixture::model(80, 24);
     let mut sample = fixture::web01(NOW + 1);
     sample.lower_bound = true;
@@ -136,10 +179,23 @@ fn unknown_and_incomplete_numbers_are_marked() {
     ] {
         assert!(screen.contains(expected), "{expected} in\n{screen}");
     }
+    // The total is that of the rows and of what belongs to nobody.
+    let rows: u64 = model
+        .list(Pane::Live)
+        .lines()
+        .iter()
+        .map(|line| line.rx.unwrap())
+        .sum();
+    let total = screen
+        .lines()
+        .find(|line| line.contains("TOTAL  "))
+        .unwrap();
+    let expected = format!("≥{}", model.settings.units.rate(rows + 2048));
+    assert!(total.contains(&expected), "{expected} in\n{total}");
 }
 
 #[test]
-fn hostile_names_stay_in_their_cells() {
+fn scenario_33_hostile_names_stay_in_their_cells() {
     let mut model = fixture::empty(80, 24);
     let mut sample = fixture::web01(NOW);
     for (row, name) in sample.rows.iter_mut().zip([
@@ -150,9 +206,12 @@ fn hostile_names_stay_in_their_cells() {
         "tab\tnew\nline".to_owned(),
     ]) {
         row.facts.user = Some(name.clone());
+        row.facts.unit = Some(name.clone());
+        row.facts.args = vec![name.clone()];
         row.facts.name = name;
     }
     fixture::feed(&mut model, sample);
+    hostile_everywhere(&model);
     let terminal = draw(&model);
     let buffer = terminal.backend().buffer();
     for y in 7..20 {
@@ -169,6 +228,36 @@ fn hostile_names_stay_in_their_cells() {
     for y in 8..20 {
         let tail: String = (70..79).map(|x| buffer[(x, y)].symbol()).collect();
         assert!(tail.trim_end().ends_with('B'), "row {y}: {tail}");
+    }
+}
+
+// The same names in groups, details and connections, at other sizes.
+fn hostile_everywhere(model: &Model) {
+    let sample = |seq| {
+        let mut sample = fixture::web01(seq);
+        for row in &mut sample.rows {
+            if let Some(known) = model.row(row.facts.id) {
+                row.facts = known.facts.clone();
+            }
+        }
+        sample
+    };
+    for (width, height) in [(160, 45), (100, 30), (80, 24), (50, 15), (40, 10)] {
+        for keys in ["d", "3", "bsE", "bnE", "t", "dd", "2d"] {
+            let mut model = fixture::watched(width, height);
+            fixture::feed(&mut model, sample(NOW + 1));
+            fixture::hands::press(&mut model, keys);
+            fixture::hands::code(&mut model, crossterm::event::KeyCode::Enter);
+            let screen = text(&model);
+            for line in screen.lines() {
+                assert_eq!(
+                    crate::text::width(line),
+                    usize::from(width),
+                    "{keys}\n{screen}"
+                );
+                assert!(!line.contains(['\x1b', '\u{202e}', '\t']), "{line}");
+            }
+        }
     }
 }
 
@@ -244,6 +333,9 @@ fn wild() -> impl Strategy<Value = Wild> {
         Just(KeyCode::End),
         Just(KeyCode::Tab),
         Just(KeyCode::Enter),
+        Just(KeyCode::F(1)),
+        Just(KeyCode::F(5)),
+        Just(KeyCode::Backspace),
     ];
     let row = (
         any::<u32>(),
@@ -269,7 +361,7 @@ fn wild() -> impl Strategy<Value = Wild> {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(40))]
     #[test]
-    fn no_size_no_row_and_no_key_breaks_the_screen(wild in wild()) {
+    fn scenario_45_no_size_no_row_and_no_key_breaks_the_screen(wild in wild()) {
         let mut model = fixture::empty(wild.size.width, wild.size.height);
         if wild.ascii {
             model.settings.charset = Charset::Ascii;
@@ -281,6 +373,9 @@ proptest! {
                 let process = fixture::Process(*pid, "u", "n", *pid, *rx, *tx, *total, *total);
                 let mut row = fixture::row(&process);
                 row.facts.name = name.clone();
+                row.facts.unit = Some(name.clone()).filter(|_| pid % 2 == 0);
+                row.facts.parent_pid = Some(pid / 2);
+                row.facts.args = vec![name.clone(); (pid % 3) as usize];
                 row
             })
             .collect();
@@ -288,7 +383,13 @@ proptest! {
         rows.dedup_by_key(|row| row.facts.id);
         rows.extend(fixture::exited());
         for seq in [NOW - 3, NOW - 2, NOW] {
-            fixture::feed(&mut model, fixture::sample(seq, rows.clone()));
+            let mut sample = fixture::sample(seq, rows.clone());
+            sample.connections = wild_connections(&rows);
+            fixture::feed(&mut model, sample);
+            model.apply(Action::Feed(Event::Details {
+                details: Details::Connections,
+                again: None,
+            }));
         }
         for screen in [None].into_iter().chain(Screen::ALL.map(Some)) {
             if let Some(screen) = screen {
@@ -305,6 +406,25 @@ proptest! {
             model.apply(Action::Back);
         }
     }
+}
+
+// One of some shape for every process.
+fn wild_connections(rows: &[ProcessRow]) -> Vec<Connection> {
+    let known = fixture::web01(NOW).connections;
+    let shapes = known.iter().cycle();
+    rows.iter()
+        .zip(shapes)
+        .zip(0..)
+        .map(|((row, shape), id)| Connection {
+            id,
+            process: row.facts.id,
+            interface: Some(row.facts.name.clone()),
+            local: shape.local.filter(|_| id % 3 != 0),
+            remote: shape.remote.filter(|_| id % 5 != 0),
+            counter: row.flows.sum(crate::row::Scope::default()),
+            ..shape.clone()
+        })
+        .collect()
 }
 
 fn check(model: &Model) -> Result<(), TestCaseError> {
@@ -324,10 +444,10 @@ fn check(model: &Model) -> Result<(), TestCaseError> {
     if model.settings.charset == Charset::Ascii {
         prop_assert!(buffer.content.iter().all(|cell| cell.symbol().is_ascii()));
     }
-    let plan = crate::top::layout::plan(model.size, model.screen);
+    let plan = model.plan();
     if model.popup == Popup::None {
-        for panel in &plan.panels {
-            let area = panel.area;
+        let panels = plan.panels.iter().map(|panel| panel.area);
+        for area in panels.chain(plan.sockets).chain(plan.details) {
             let corner = buffer[(area.x + area.width - 1, area.y + area.height - 1)].symbol();
             prop_assert!(["┛", "┘", "+"].contains(&corner), "{corner}");
         }

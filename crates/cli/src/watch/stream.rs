@@ -182,6 +182,8 @@ impl Stream {
                     }
                     lost = Connection::Down;
                 }
+                // A stream of this command never changes what it asks for.
+                Event::Details { .. } => {}
                 Event::Back(agent) => {
                     lost = Connection::Up;
                     self.view.known = Known {

@@ -111,6 +111,10 @@ impl Chart {
             for number in extent.ticks(column) {
                 let found = match past.slot(number) {
                     Some(Slot::Seen(tick)) => rate(tick).map_or(Column::Missing, Column::Rates),
+                    Some(Slot::Part(_)) => past
+                        .covering(number)
+                        .and_then(&rate)
+                        .map_or(Column::Missing, Column::Rates),
                     Some(Slot::Missing) => Column::Missing,
                     Some(Slot::Start) => Column::Start,
                     None if newest.is_some_and(|newest| number > newest) => Column::Missing,
@@ -215,14 +219,14 @@ mod tests {
         let mut past = Past::default();
         for (n, &height) in heights.iter().enumerate() {
             let mut tick = tick(n);
-            tick.host.external[0][0].tick.rx = height;
+            tick.host.as_mut().unwrap().external[0][0].tick.rx = height;
             past.push(0, Slot::Missing, tick);
         }
         past
     }
 
     fn rate(tick: &Tick) -> Option<Rate> {
-        Rate::of(tick.host.external[0][0].tick, tick.length)
+        Rate::of(tick.host?.external[0][0].tick, tick.length)
     }
 
     #[test]

@@ -6,18 +6,23 @@ use jiff::Timestamp;
 
 use super::link::Link;
 use super::past::Slot;
+use super::past::TickNumber;
+use super::recall::FIRST;
 use super::screen::Screen;
 use super::tick::Connections;
+use super::tick::Origin;
 use super::tick::Quality;
 use super::tick::Tick;
 use super::Change;
 use super::Effect;
 use super::Model;
 use crate::failure::Failure;
+use crate::group::narrow;
 use crate::row::Flows;
 use crate::row::Sample;
 use crate::session::agent::Agent;
 use crate::session::merge::Merge;
+use crate::session::watch::Details;
 use crate::session::watch::Event;
 use crate::session::watch::Gap;
 use crate::session::watch::GapReason;
@@ -33,6 +38,10 @@ pub struct State {
     last_heard: Duration,
     last_asked: Duration,
     gap: Option<Gap>,
+    /// What samples have besides processes.
+    pub details: Details,
+    /// When connections were last needed, on the clock of the viewer.
+    pub needed: Duration,
     /// Instance of the agent before the connection was lost.
     lost_instance: Option<String>,
     /// Totals count from here although processes may be older.
@@ -47,6 +56,8 @@ impl State {
             last_heard: now,
             last_asked: now,
             gap: None,
+            details: Details::None,
+            needed: Duration::ZERO,
             lost_instance: None,
             counting_since: None,
         }
@@ -63,14 +74,28 @@ impl Model {
         match event {
             Event::Sample(sample) => {
                 self.feed.last_heard = self.clock.running;
-                match self.merge.push(*sample) {
-                    Some(step) => self.add(step),
+                let mut sample = *sample;
+                self.narrow(&mut sample);
+                match self.merge.push(sample) {
+                    Some(step) => self.in_the_present(|model| model.add(step)),
                     None => Change::None,
                 }
             }
             Event::Gap(gap) => {
                 self.feed.gap = Some(gap);
                 Change::None
+            }
+            Event::Details { details, again } => {
+                self.feed.details = details;
+                let shown = self.past.last().map(|tick| tick.time);
+                match again {
+                    Some(mut sample) if shown == Some(sample.time) => {
+                        self.narrow(&mut sample);
+                        self.remember(&mut sample);
+                        Change::View
+                    }
+                    _ => Change::None,
+                }
             }
             Event::Lost { why, retry_in } => self.lose(why, retry_in),
             Event::Back(agent) => {
@@ -154,8 +179,30 @@ impl Model {
         Change::Paint
     }
 
-    fn add(&mut self, sample: Sample) -> Change {
+    // What the options leave of a sample.
+    fn narrow(&self, sample: &mut Sample) {
+        if let Some(filter) = &self.narrow {
+            if self.feed.details == Details::Connections {
+                narrow::narrow(sample, filter);
+            }
+        }
+    }
+
+    fn remember(&mut self, sample: &mut Sample) {
+        if self.feed.details == Details::Connections {
+            let connections = std::mem::take(&mut sample.connections);
+            self.sockets.remember(Sample {
+                rows: Vec::new(),
+                connections,
+                ..*sample
+            });
+        }
+    }
+
+    fn add(&mut self, mut sample: Sample) -> Change {
+        self.remember(&mut sample);
         let missing = self.missing_before(&sample);
+        let lost = self.reconnected(&sample).then(|| self.hole_length(missing));
         let gap = self.explain(&sample, missing);
         self.notice_clock_step(&sample, missing);
         self.feed.last_seq = Some(sample.seq);
@@ -170,6 +217,10 @@ impl Model {
         if sample.lower_bound && !was_bound {
             self.tell("the agent lost events: numbers are lower bounds".to_owned());
         }
+        // Its number, unless so many are missing that not all of them are kept.
+        let at = self.past.newest().map_or(FIRST, |newest| {
+            newest + 1 + missing.min(self.past.most()) as u64
+        });
         let tick = Tick {
             time: sample.time,
             length: sample.length,
@@ -178,18 +229,28 @@ impl Model {
             } else {
                 Quality::Exact
             },
-            host: sample.flows,
+            origin: Origin::Watched,
+            host: Some(sample.flows),
             shown,
-            unattributed: sample.unattributed,
-            processes: sample.processes,
-            active: sample.processes_active,
+            unattributed: sample.unattributed.tick,
+            unattributed_total: Some(sample.unattributed.total),
+            processes: Some(sample.processes),
+            active: Some(sample.processes_active),
             connections: Connections {
                 tcp: sample.tcp_connections,
                 udp: sample.udp_connections,
             },
-            changes: self.roster.replace(sample.rows),
+            changes: self.roster.replace(at, sample.rows),
         };
+        let before = self.past.newest();
         self.past.push(missing, gap, tick);
+        self.roster.forget(self.past.oldest());
+        match before {
+            None => self.ask_for_the_beginning(),
+            Some(before) if missing > 0 => self.fill_or_tell(before, lost),
+            Some(_) => {}
+        }
+        self.ask_again();
         Change::Tick
     }
 
@@ -210,6 +271,30 @@ impl Model {
         usize::try_from(by_number.max(by_time).saturating_sub(1)).unwrap_or(usize::MAX)
     }
 
+    fn hole_length(&self, missing: usize) -> Duration {
+        self.step()
+            .saturating_mul(u32::try_from(missing).unwrap_or(u32::MAX))
+    }
+
+    // The connection was lost before this tick, and the agent is the same.
+    fn reconnected(&self, sample: &Sample) -> bool {
+        let gap = self.feed.gap.as_ref();
+        self.feed.lost_instance.as_ref() == Some(&self.agent.instance)
+            && gap.is_none_or(|gap| gap.reason != GapReason::AgentRestart)
+            && self.feed.last_seq.is_some_and(|last| last < sample.seq)
+    }
+
+    // `lost`: how long a connection was lost.
+    fn fill_or_tell(&mut self, before: TickNumber, lost: Option<Duration>) {
+        let asked = self.ask_for_the_hole(before, lost.is_some());
+        if let (false, Some(span)) = (asked, lost) {
+            self.tell(format!(
+                "reconnected; {} without rates",
+                crate::units::span::format(span)
+            ));
+        }
+    }
+
     // What the hole before this tick was, also in words.
     fn explain(&mut self, sample: &Sample, missing: usize) -> Slot {
         let gap = self.feed.gap.take();
@@ -219,11 +304,8 @@ impl Model {
             (None, Some(instance)) => *instance != self.agent.instance,
             (None, None) => return Slot::Missing,
         };
-        let span = gap.as_ref().and_then(Gap::span).unwrap_or_else(|| {
-            self.step()
-                .saturating_mul(u32::try_from(missing).unwrap_or(u32::MAX))
-        });
-        let span = crate::units::span::format(span);
+        let span = gap.as_ref().and_then(Gap::span);
+        let span = crate::units::span::format(span.unwrap_or_else(|| self.hole_length(missing)));
         let kept = gap.as_ref().is_none_or(|gap| gap.counters_kept);
         let text = match (restarted, kept) {
             (true, kept) => {
@@ -236,9 +318,9 @@ impl Model {
                     }
                 }
             }
-            (false, _) if lost_instance.is_some() => {
-                format!("reconnected; {span} without rates")
-            }
+            // What has become of the hole is said when the history has been asked.
+            (false, _) if lost_instance.is_some() && missing > 0 => return Slot::Missing,
+            (false, _) if lost_instance.is_some() => "reconnected".to_owned(),
             (false, _) => format!("viewer is slow: {} samples merged", missing + 1),
         };
         self.tell(text);

@@ -20,10 +20,8 @@ use crate::top::fixture::NOW;
 use crate::top::layout::Size;
 use crate::top::model::chart::Column;
 use crate::top::model::link::Link;
+use crate::top::model::recall::FIRST;
 use crate::top::model::screen::Pane;
-use crate::top::model::screen::Screen;
-use crate::top::model::settings::Settings;
-use crate::top::model::sort::Sort;
 use crate::top::model::Coverage;
 use crate::top::model::Effect;
 use crate::top::model::Model;
@@ -157,14 +155,8 @@ fn rows_add_up_to_the_total_with_what_belongs_to_nobody() {
 #[test]
 fn a_longer_interval_makes_longer_steps() {
     let mut model = Model::new(Opening {
-        screen: Screen::List(Pane::Live),
-        sort: Sort::default(),
-        settings: Settings::default(),
-        coverage: Coverage::Everything,
         interval: Duration::from_secs(5),
-        agent: fixture::agent(),
-        clock: fixture::clock(0),
-        socket: String::new(),
+        ..fixture::opening(0)
     });
     model.apply(Action::Resize(Size {
         width: 80,
@@ -174,7 +166,7 @@ fn a_longer_interval_makes_longer_steps() {
         feed(&mut model, web01(seq));
     }
     assert_eq!(model.step(), Duration::from_secs(5));
-    assert_eq!(model.past.newest(), Some(1));
+    assert_eq!(model.past.newest(), Some(FIRST + 1));
     assert_eq!(model.tick().unwrap().length, Some(Duration::from_secs(5)));
 }
 

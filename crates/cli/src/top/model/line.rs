@@ -3,6 +3,7 @@
 use std::cmp::Ordering;
 use std::cmp::Reverse;
 
+use super::settings::Numbers;
 use super::sort::Direction;
 use super::sort::Sort;
 use super::sort::SortKey;
@@ -50,6 +51,20 @@ pub struct Line {
     pub age_ms: Option<u64>,
     /// Mean bytes per second over its life, once it has ended.
     pub average: Option<u64>,
+}
+
+impl Line {
+    /// Leaves only what is of the tick.
+    pub fn forget_totals(&mut self, numbers: Numbers) {
+        if numbers == Numbers::Totals || self.activity == Activity::Exited {
+            (self.rx, self.tx) = (None, None);
+        }
+        self.total = None;
+        self.peak = None;
+        self.udp = None;
+        self.v6 = None;
+        self.average = None;
+    }
 }
 
 /// Puts lines in order. `row` finds the process of a line.

@@ -4,9 +4,11 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use jiff::Timestamp;
+use netmon_api::filter::Filter;
 
 use super::line::Activity;
 use super::line::Line;
+use super::outline::Part;
 use super::past::Past;
 use super::past::TickNumber;
 use super::roster;
@@ -15,9 +17,17 @@ use super::screen::Pane;
 use super::settings::Idle;
 use super::settings::Numbers;
 use super::settings::Settings;
+use super::sockets::OfTick;
+use super::subject;
 use super::tick::Connections;
+use super::tick::Origin;
 use super::tick::Tick;
+use crate::args::query::GroupChoice;
+use crate::group;
+use crate::group::Group;
 use crate::rate;
+use crate::row::connection::Connection;
+use crate::row::scope;
 use crate::row::Bytes;
 use crate::row::Family;
 use crate::row::Flows;
@@ -56,11 +66,63 @@ pub struct Lens<'a> {
 #[derive(Debug)]
 pub struct Moment<'a> {
     tick: &'a Tick,
+    number: TickNumber,
     window: Vec<&'a Tick>,
     moved: HashMap<ProcessId, Flows>,
     earlier: HashMap<ProcessId, Earlier>,
     roster: &'a Roster,
     lens: Lens<'a>,
+}
+
+/// What one process had moved at a moment.
+#[derive(Debug, Clone, Copy)]
+pub struct Amounts {
+    /// By kind, all that is counted.
+    pub flows: Flows,
+    /// Bytes over the time that rates are taken of.
+    pub tick: Bytes,
+    /// How long that is; `None`: not known.
+    pub length: Option<Duration>,
+    /// Bytes since first seen, or since the user set a zero.
+    pub total: Bytes,
+}
+
+/// What one process had moved at a tick; `None`: nothing is known of the tick.
+pub fn amounts(
+    past: &Past,
+    row: &ProcessRow,
+    number: TickNumber,
+    lens: Lens<'_>,
+) -> Option<Amounts> {
+    past.tick(number)?;
+    let id = row.facts.id;
+    let window = past.window(number, lens.settings.average.span().unwrap_or_default());
+    let scope = lens.settings.scope;
+    let mut moved = Flows::default();
+    for change in window.iter().filter_map(|tick| tick.changes.of(id)) {
+        moved.add_ticks(&change.flows());
+    }
+    let mut flows = row.flows;
+    for change in past.after(number).filter_map(|tick| tick.changes.of(id)) {
+        change.undo(&mut flows);
+    }
+    let zero = lens.zero.and_then(|zero| zero.totals.get(&id));
+    let zero = zero.map(|zero| zero.sum(scope).total).unwrap_or_default();
+    let total = flows.sum(scope).total;
+    Some(Amounts {
+        flows,
+        tick: moved.sum(scope).tick,
+        length: window
+            .iter()
+            .try_fold(Duration::ZERO, |sum, tick| {
+                Some(sum.saturating_add(tick.length?))
+            })
+            .filter(|_| !window.is_empty()),
+        total: Bytes {
+            rx: total.rx.saturating_sub(zero.rx),
+            tx: total.tx.saturating_sub(zero.tx),
+        },
+    })
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -103,6 +165,7 @@ impl<'a> Moment<'a> {
         }
         Some(Self {
             tick,
+            number,
             window,
             moved,
             earlier,
@@ -113,9 +176,7 @@ impl<'a> Moment<'a> {
 
     /// The lines of a list, unordered. A selected process stays in it after its end.
     pub fn lines(&self, pane: Pane, selected: Option<ProcessId>) -> Vec<Line> {
-        self.roster
-            .iter()
-            .filter(|row| row.facts.first_seen <= self.tick.time)
+        self.there()
             .filter_map(|row| match pane {
                 Pane::Live => self.live(row, selected == Some(row.facts.id)),
                 Pane::Exited => self.exited(row),
@@ -123,12 +184,138 @@ impl<'a> Moment<'a> {
             .collect()
     }
 
+    /// How many processes were running.
+    pub fn running(&self) -> usize {
+        self.there()
+            .filter(|row| self.ended(row) == Ended::No)
+            .count()
+    }
+
+    /// The end of the tick.
+    pub fn time(&self) -> Timestamp {
+        self.tick.time
+    }
+
+    /// Whether a filter takes a line. `sockets`: the connections of the tick; `None`: not known.
+    pub fn takes(&self, filter: &Filter, line: &Line, sockets: Option<&OfTick>) -> bool {
+        let Some(row) = self.roster.get(line.id) else {
+            return false;
+        };
+        let rates = self.rates(line.id);
+        let subject = subject::of_line(row, line, rates, self.tick.time, sockets);
+        filter.matches(&subject)
+    }
+
+    /// A process.
+    pub fn row(&self, id: ProcessId) -> Option<&'a ProcessRow> {
+        self.roster.get(id)
+    }
+
+    /// The parts of a process in the groups that divide it. `connections`: its own, of the tick.
+    pub fn parts(&self, by: GroupChoice, line: &Line, connections: &[Connection]) -> Vec<Part> {
+        let Some(row) = self.roster.get(line.id) else {
+            return Vec::new();
+        };
+        let by_connections = by.needs_connections();
+        // Connections are known of the tick alone, whatever rates are taken over.
+        let moved = match by_connections {
+            false => self.moved.get(&line.id).copied().unwrap_or_default(),
+            true => {
+                let change = self.tick.changes.of(line.id);
+                change.map(|change| change.flows()).unwrap_or_default()
+            }
+        };
+        let mut flows = self.flows(row);
+        flows.rest();
+        flows.add_ticks(&moved);
+        if let Some(zero) = self.lens.zero.and_then(|zero| zero.totals.get(&line.id)) {
+            let mut zero = *zero;
+            zero.rest();
+            flows.each(&zero, crate::row::Counter::less);
+        }
+        let counts = self
+            .earlier
+            .get(&line.id)
+            .map(|earlier| earlier.connections);
+        let counts = counts.unwrap_or_else(|| roster::connections(row));
+        let row = ProcessRow {
+            flows,
+            tcp_connections: counts.tcp,
+            udp_connections: counts.udp,
+            ..row.clone()
+        };
+        let groups = group::group(by, std::iter::once(&row), connections).into_iter();
+        groups
+            .filter(|group| {
+                let open = |count: Option<u32>| count.is_some_and(|count| count > 0);
+                !group.processes.is_empty() || open(group.tcp) || open(group.udp)
+            })
+            .map(|group| (group.name.clone(), self.part(by, line, &group)))
+            .collect()
+    }
+
+    fn part(&self, by: GroupChoice, line: &Line, group: &Group) -> Line {
+        let scope = match (by, group.name.as_deref()) {
+            (GroupChoice::Proto, Some("tcp")) => self.scope().with_transport(Transport::Tcp),
+            (GroupChoice::Proto, Some("udp")) => self.scope().with_transport(Transport::Udp),
+            (GroupChoice::Family, Some("ipv4")) => self.scope().with_family(Family::V4),
+            (GroupChoice::Family, Some("ipv6")) => self.scope().with_family(Family::V6),
+            _ => self.scope(),
+        };
+        let known = |bytes: Bytes| {
+            let counts = |direction| self.lens.capabilities.counts(direction, scope);
+            [
+                counts(Direction::Rx).then_some(bytes.rx),
+                counts(Direction::Tx).then_some(bytes.tx),
+            ]
+        };
+        let counter = group.flows.sum(self.scope());
+        let length = match by.needs_connections() {
+            true => self.tick.length,
+            false => self.length(),
+        };
+        let rates = known(counter.tick).map(|bytes| rate::per_second(bytes?, length));
+        let totals = match by.needs_connections() {
+            true => [None, None],
+            false => known(counter.total),
+        };
+        let [rx, tx] = match self.lens.settings.numbers {
+            Numbers::Rates => rates,
+            Numbers::Totals => totals,
+        };
+        Line {
+            id: line.id,
+            activity: match (line.activity, counter.tick == Bytes::default()) {
+                (Activity::Exited, _) => Activity::Exited,
+                (_, true) => Activity::Idle,
+                (_, false) => Activity::Active,
+            },
+            rx,
+            tx,
+            rate: both(rates),
+            connections: scope::connections(self.scope(), group.tcp, group.udp),
+            peak: None,
+            total: both(totals),
+            totals: counter.total,
+            udp: None,
+            v6: None,
+            age_ms: line.age_ms,
+            average: None,
+        }
+    }
+
     /// Totals of every process at this moment.
     pub fn totals(&self) -> HashMap<ProcessId, Flows> {
         self.roster
-            .iter()
+            .at(self.number)
             .map(|row| (row.facts.id, self.flows(row)))
             .collect()
+    }
+
+    fn there(&self) -> impl Iterator<Item = &ProcessRow> {
+        self.roster
+            .at(self.number)
+            .filter(|row| row.facts.first_seen <= self.tick.time)
     }
 
     fn live(&self, row: &ProcessRow, selected: bool) -> Option<Line> {
@@ -157,17 +344,7 @@ impl<'a> Moment<'a> {
         if activity == Activity::Idle && self.lens.settings.idle == Idle::Hidden && !selected {
             return None;
         }
-        let moved = self
-            .moved
-            .get(&id)
-            .copied()
-            .unwrap_or_default()
-            .sum(self.scope())
-            .tick;
-        let length = self.length();
-        let rates = self
-            .counted(moved)
-            .map(|bytes| rate::per_second(bytes?, length));
+        let rates = self.rates(id);
         let mut line = self.line(row, activity);
         line.rate = both(rates);
         if self.lens.settings.numbers == Numbers::Rates {
@@ -175,6 +352,14 @@ impl<'a> Moment<'a> {
         }
         line.age_ms = millis(row.facts.start_time, self.tick.time);
         Some(line)
+    }
+
+    // Per second, received and sent, over the time that rates are taken of.
+    fn rates(&self, id: ProcessId) -> [Option<u64>; 2] {
+        let moved = self.moved.get(&id).copied().unwrap_or_default();
+        let length = self.length();
+        self.counted(moved.sum(self.scope()).tick)
+            .map(|bytes| rate::per_second(bytes?, length))
     }
 
     fn exited(&self, row: &ProcessRow) -> Option<Line> {
@@ -231,6 +416,8 @@ impl<'a> Moment<'a> {
             connections: self.connections(row),
             peak: row.peaks(scope).and_then(|peaks| match peaks.time {
                 Some(time) if time > self.tick.time => None,
+                // The history does not tell when a process was at its highest.
+                None if flows.sum(scope).total != Bytes::default() => None,
                 _ => both(self.counted(Bytes::default())).map(|_| peaks.sum_per_s),
             }),
             total: both([rx, tx]),
@@ -264,6 +451,10 @@ impl<'a> Moment<'a> {
     }
 
     fn connections(&self, row: &ProcessRow) -> Option<u32> {
+        // The history has no sockets, and those of later say nothing about then.
+        if self.tick.origin == Origin::Stored {
+            return None;
+        }
         let now = roster::connections(row);
         self.earlier
             .get(&row.facts.id)

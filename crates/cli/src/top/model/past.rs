@@ -1,4 +1,5 @@
-//! The ticks the viewer has seen since it was started, at most an hour of them.
+//! A stretch of time, tick by tick: what the viewer has seen, and what the agent's history has
+//! told it.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -7,7 +8,7 @@ use jiff::Timestamp;
 
 use super::tick::Tick;
 
-/// Ticks kept: one hour at one second.
+/// Steps kept where nothing else is asked for: one hour at one second.
 pub const MOST_TICKS: usize = 3600;
 /// Changes kept over all ticks, about 40 bytes each: 24 MB.
 pub const MOST_CHANGES: usize = 600_000;
@@ -18,26 +19,80 @@ pub type TickNumber = u64;
 /// What is known of one step of time.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Slot {
-    /// A tick that was received.
+    /// A tick.
     Seen(Box<Tick>),
+    /// Part of a longer tick of the history, so many steps before its end.
+    Part(u32),
     /// Nothing: the viewer did not get it.
     Missing,
     /// Nothing, and the agent was started here.
     Start,
 }
 
-/// The past of this viewer.
-#[derive(Debug, Default)]
+/// A stretch of time.
+#[derive(Debug)]
 pub struct Past {
     slots: VecDeque<Slot>,
     first: TickNumber,
     weight: usize,
+    most: usize,
+}
+
+impl Default for Past {
+    fn default() -> Self {
+        Self::new(0, MOST_TICKS)
+    }
 }
 
 impl Past {
+    /// Nothing yet. The first tick gets the number `first`; at most `most` steps are kept.
+    pub fn new(first: TickNumber, most: usize) -> Self {
+        Self {
+            slots: VecDeque::new(),
+            first,
+            weight: 0,
+            most: most.max(1),
+        }
+    }
+
+    /// Puts older steps before all that is known, as many as there is room for; the newest first.
+    pub fn put_before(&mut self, slots: impl IntoIterator<Item = Slot>) {
+        for slot in slots {
+            let weight = slot.weight();
+            if self.first == 0
+                || self.slots.len() >= self.most
+                || self.weight + weight > MOST_CHANGES
+            {
+                break;
+            }
+            self.weight += weight;
+            self.slots.push_front(slot);
+            self.first -= 1;
+        }
+        // It begins with a tick.
+        while matches!(self.slots.front(), Some(Slot::Missing | Slot::Start))
+            && self.slots.len() > 1
+        {
+            self.slots.pop_front();
+            self.first += 1;
+        }
+    }
+
+    /// Puts another slot in the place of one that is there.
+    pub fn replace(&mut self, number: TickNumber, slot: Slot) {
+        let index = number
+            .checked_sub(self.first)
+            .and_then(|n| usize::try_from(n).ok());
+        let Some(place) = index.and_then(|index| self.slots.get_mut(index)) else {
+            return;
+        };
+        self.weight = self.weight - place.weight() + slot.weight();
+        *place = slot;
+    }
+
     /// Adds a tick behind `missing` others that were not received.
     pub fn push(&mut self, missing: usize, gap: Slot, tick: Tick) {
-        for _ in 0..missing.min(MOST_TICKS) {
+        for _ in 0..missing.min(self.most) {
             self.add(Slot::Missing);
         }
         if missing > 0 {
@@ -45,19 +100,26 @@ impl Past {
                 *last = gap;
             }
         }
-        self.weight += tick.changes.weight();
         self.add(Slot::Seen(Box::new(tick)));
     }
 
     fn add(&mut self, slot: Slot) {
+        self.weight += slot.weight();
         self.slots.push_back(slot);
-        while self.slots.len() > MOST_TICKS || (self.weight > MOST_CHANGES && self.slots.len() > 1)
-        {
-            if let Some(Slot::Seen(tick)) = self.slots.pop_front() {
-                self.weight -= tick.changes.weight();
-            }
+        while self.slots.len() > self.most || (self.weight > MOST_CHANGES && self.slots.len() > 1) {
+            self.weight -= self.slots.pop_front().map_or(0, |slot| slot.weight());
             self.first += 1;
         }
+    }
+
+    /// How much is kept: steps, and changes over all of them.
+    pub fn load(&self) -> (usize, usize) {
+        (self.slots.len(), self.weight)
+    }
+
+    /// Steps kept at most.
+    pub fn most(&self) -> usize {
+        self.most
     }
 
     /// Number of the oldest slot.
@@ -80,8 +142,36 @@ impl Past {
     pub fn tick(&self, number: TickNumber) -> Option<&Tick> {
         match self.slot(number)? {
             Slot::Seen(tick) => Some(tick),
-            Slot::Missing | Slot::Start => None,
+            Slot::Part(_) | Slot::Missing | Slot::Start => None,
         }
+    }
+
+    /// The tick that a step belongs to, which may end later; `None`: not known.
+    pub fn covering(&self, number: TickNumber) -> Option<&Tick> {
+        match self.slot(number)? {
+            Slot::Part(ahead) => self.tick(number + u64::from(*ahead)),
+            _ => self.tick(number),
+        }
+    }
+
+    /// The number of the first tick that ends at `time` or later; `None`: there is none.
+    pub fn holding(&self, time: Timestamp) -> Option<TickNumber> {
+        let newest = self.newest()?;
+        (self.first..=newest)
+            .find(|number| self.tick(*number).is_some_and(|tick| tick.time >= time))
+    }
+
+    /// The number of the tick that a step is part of; its own, if it is part of none.
+    pub fn whole(&self, number: TickNumber) -> TickNumber {
+        match self.slot(number) {
+            Some(Slot::Part(ahead)) => number + u64::from(*ahead),
+            _ => number,
+        }
+    }
+
+    /// The oldest tick.
+    pub fn eldest(&self) -> Option<&Tick> {
+        self.tick(self.nearest(self.first, Towards::Newer)?)
     }
 
     /// The newest tick.
@@ -114,7 +204,11 @@ impl Past {
         let mut ticks = Vec::new();
         let mut covered = Duration::ZERO;
         for n in (self.first..=number).rev() {
-            let Some(tick) = self.tick(n) else { break };
+            let tick = match self.slot(n) {
+                Some(Slot::Part(_)) => continue,
+                Some(Slot::Seen(tick)) => tick.as_ref(),
+                _ => break,
+            };
             let Some(length) = tick.length else { break };
             // A tick that is a little longer than its step must not push the last one out.
             if !ticks.is_empty() && covered + length / 2 >= span {
@@ -138,6 +232,15 @@ impl Past {
             time.checked_sub(steps(known - number)).ok()
         } else {
             time.checked_add(steps(number - known)).ok()
+        }
+    }
+}
+
+impl Slot {
+    fn weight(&self) -> usize {
+        match self {
+            Self::Seen(tick) => tick.changes.weight(),
+            Self::Part(_) | Self::Missing | Self::Start => 0,
         }
     }
 }

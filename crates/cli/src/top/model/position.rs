@@ -65,7 +65,7 @@ impl Position {
         if at > newest {
             return Self::Live;
         }
-        match past.nearest(at, towards) {
+        match past.nearest(past.whole(at), towards) {
             Some(at) => Self::History { at, edge },
             None => self,
         }

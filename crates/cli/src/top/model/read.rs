@@ -8,10 +8,16 @@ use super::chart::Chart;
 use super::chart::Extent;
 use super::list::List;
 use super::list::Order;
+use super::moment;
+use super::moment::Amounts;
+use super::moment::Lens;
+use super::moment::Moment;
 use super::past::TickNumber;
 use super::screen::Pane;
 use super::settings::Average;
 use super::settings::Scaling;
+use super::sockets::OfTick;
+use super::tick::Origin;
 use super::tick::Rate;
 use super::tick::Tick;
 use super::Coverage;
@@ -23,6 +29,7 @@ use crate::row::ProcessId;
 use crate::row::ProcessRow;
 use crate::session::capabilities::Direction;
 use crate::top::layout;
+use crate::top::layout::Plan;
 
 /// Seconds that the TREND column shows.
 const TREND: usize = 60;
@@ -48,7 +55,7 @@ impl Model {
 
     /// The newest tick; `None`: nothing seen yet.
     pub fn newest(&self) -> Option<&Tick> {
-        self.past.last()
+        self.present().last()
     }
 
     /// How long before the newest tick the one shown is.
@@ -87,9 +94,37 @@ impl Model {
         self.coverage
     }
 
+    /// Running processes at the moment shown; `None`: not known.
+    pub fn processes(&self) -> Option<usize> {
+        let tick = self.tick()?;
+        if let Some(count) = tick.processes {
+            return usize::try_from(count).ok();
+        }
+        let number = self.position.tick(&self.past)?;
+        let lens = Lens {
+            settings: &self.settings,
+            capabilities: &self.agent.capabilities,
+            zero: None,
+        };
+        let whole = self.coverage == Coverage::Everything;
+        let moment = Moment::at(&self.past, &self.roster, number, lens).filter(|_| whole)?;
+        Some(moment.running())
+    }
+
+    /// Length of the steps of the history at the moment shown, if they are longer than others.
+    pub fn coarse_step(&self) -> Option<Duration> {
+        let tick = self.tick().filter(|tick| tick.origin == Origin::Stored)?;
+        tick.length.filter(|length| *length * 2 > self.step() * 3)
+    }
+
+    /// What is where on the screen.
+    pub fn plan(&self) -> Plan {
+        layout::plan(self.size, self.screen, self.stage())
+    }
+
     /// Entries of a list that are visible.
     pub fn rows(&self, pane: Pane) -> usize {
-        let area = layout::plan(self.size, self.screen).panel(pane);
+        let area = self.plan().panel(pane);
         area.map_or(0, |area| layout::list_rows(area, self.pinned(pane)).0)
     }
 
@@ -103,14 +138,16 @@ impl Model {
 
     /// Bytes of no known process in the tick shown, if there are any and they belong to what is
     /// shown. They are not told apart by transport, family or loopback.
-    pub fn unattributed(&self) -> Option<(Bytes, Option<Rate>)> {
+    pub fn unattributed(&self) -> Option<(Option<Bytes>, Option<Rate>)> {
         let scope = self.settings.scope;
         let whole = self.coverage == Coverage::Everything
+            && self.filter().is_none()
             && scope.is_whole()
             && scope.loopback != Loopback::Only;
         let tick = self.tick().filter(|_| whole)?;
-        let bytes = tick.unattributed;
-        (bytes.total != Bytes::default()).then(|| (bytes.total, Rate::of(bytes.tick, tick.length)))
+        let (bytes, total) = (tick.unattributed, tick.unattributed_total);
+        let some = total.unwrap_or(bytes) != Bytes::default();
+        some.then(|| (total, Rate::of(bytes, tick.length)))
     }
 
     /// Rates of the whole machine at the moment shown, received and sent; `None`: not known.
@@ -132,7 +169,13 @@ impl Model {
 
     /// The waveform on screen; `None`: there is none, or nothing seen yet.
     pub fn chart(&self) -> Option<Chart> {
-        let charts = layout::plan(self.size, self.screen).charts?;
+        let extent = self.chart_extent()?;
+        Some(Chart::new(&self.past, extent, |tick| self.chart_rate(tick)))
+    }
+
+    /// Which part of the past the waveform shows; `None`: there is none, or nothing seen yet.
+    pub fn chart_extent(&self) -> Option<Extent> {
+        let charts = self.plan().charts?;
         let mut edge = self.position.edge(&self.past)?;
         if self.past.newest() == Some(edge) && self.position.cursor().is_none() {
             edge += self.steps_without_data();
@@ -142,11 +185,8 @@ impl Model {
             zoom: self.settings.zoom.ticks(),
             columns: charts.columns(),
         };
-        let extent = self
-            .position
-            .cursor()
-            .map_or(extent, |cursor| extent.showing(cursor));
-        Some(Chart::new(&self.past, extent, |tick| self.chart_rate(tick)))
+        let cursor = self.position.cursor();
+        Some(cursor.map_or(extent, |cursor| extent.showing(cursor)))
     }
 
     /// What the top of each half of the waveform stands for, bytes per second.
@@ -159,23 +199,45 @@ impl Model {
         self.past.time(number, self.step())
     }
 
-    /// Received and sent per second by one process in each of the last steps up to the one shown,
-    /// oldest first; `None` in it: not known.
-    pub fn trend(&self, id: ProcessId) -> Vec<Option<u64>> {
+    /// The connections of the moment shown; `None`: not known.
+    pub fn sockets_shown(&self) -> Option<&OfTick> {
+        self.sockets.at(self.tick()?.time)
+    }
+
+    /// Whether options leave connections out, so that what processes moved since first seen is not
+    /// known.
+    pub fn is_narrowed(&self) -> bool {
+        self.narrow.is_some()
+    }
+
+    /// What one process had moved at the moment shown; `None`: not known.
+    pub fn moment_of(&self, id: ProcessId) -> Option<Amounts> {
+        let tick = self.position.tick(&self.past)?;
+        let lens = Lens {
+            settings: &self.settings,
+            capabilities: &self.agent.capabilities,
+            zero: self.zero.as_ref(),
+        };
+        moment::amounts(&self.past, self.roster.get(id)?, tick, lens)
+    }
+
+    /// Bytes per second of one process in each of the last steps up to the one shown, oldest
+    /// first; `None` in it: not known. `pick`: which bytes.
+    pub fn lane(&self, id: ProcessId, pick: fn(Bytes) -> u64) -> Vec<Option<u64>> {
         let Some(at) = self.position.tick(&self.past) else {
             return Vec::new();
         };
         let first = at.saturating_sub(TREND as u64 - 1).max(self.past.oldest());
         (first..=at)
             .map(|number| {
-                let tick = self.past.tick(number)?;
+                let tick = self.past.covering(number)?;
                 let flows = tick
                     .changes
                     .of(id)
                     .map(|change| change.flows())
                     .unwrap_or_default();
                 let bytes = flows.sum(self.settings.scope).tick;
-                rate::per_second(bytes.sum(), tick.length)
+                rate::per_second(pick(bytes), tick.length)
             })
             .collect()
     }
@@ -191,7 +253,7 @@ impl Model {
     }
 
     pub(super) fn chart_rate(&self, tick: &Tick) -> Option<Rate> {
-        Rate::of(self.charted(tick), tick.length)
+        Rate::of(self.charted(tick)?, tick.length)
     }
 
     pub(super) fn follow_scale(&mut self) {
@@ -219,22 +281,26 @@ impl Model {
         }
     }
 
-    fn host(&self, tick: &Tick) -> Bytes {
-        let bytes = tick.host.sum(self.settings.scope).tick;
-        match self.unattributed() {
-            Some(_) => bytes.plus(tick.unattributed.tick),
+    // `None`: not known.
+    fn host(&self, tick: &Tick) -> Option<Bytes> {
+        let bytes = tick.host?.sum(self.settings.scope).tick;
+        Some(match self.unattributed() {
+            Some(_) => bytes.plus(tick.unattributed),
             None => bytes,
-        }
+        })
     }
 
-    fn charted(&self, tick: &Tick) -> Bytes {
-        match self.coverage {
-            Coverage::Everything => self.host(tick),
-            Coverage::Selected => tick.shown.sum(self.settings.scope).tick,
-        }
+    // `None`: not known.
+    fn charted(&self, tick: &Tick) -> Option<Bytes> {
+        let scope = self.settings.scope;
+        Some(match (self.filter(), self.coverage) {
+            (Some(_), _) => self.filtered(tick)?.sum(scope).tick,
+            (None, Coverage::Everything) => self.host(tick)?,
+            (None, Coverage::Selected) => tick.shown.sum(scope).tick,
+        })
     }
 
-    fn mean(&self, bytes: impl Fn(&Tick) -> Bytes) -> [Option<u64>; 2] {
+    fn mean(&self, bytes: impl Fn(&Tick) -> Option<Bytes>) -> [Option<u64>; 2] {
         let Some(at) = self.position.tick(&self.past) else {
             return [None, None];
         };
@@ -242,7 +308,10 @@ impl Model {
         let window = self.past.window(at, span);
         let sum = window
             .iter()
-            .fold(Bytes::default(), |sum, tick| sum.plus(bytes(tick)));
+            .try_fold(Bytes::default(), |sum, tick| Some(sum.plus(bytes(tick)?)));
+        let Some(sum) = sum else {
+            return [None, None];
+        };
         let length: Option<Duration> = match window.len() {
             0 => None,
             _ => window.iter().map(|tick| tick.length).sum(),

@@ -2,7 +2,6 @@
 
 use super::Model;
 use crate::text;
-use crate::top::layout;
 use crate::top::layout::Area;
 use crate::units::Units;
 
@@ -48,7 +47,7 @@ pub fn lines(model: &Model, area: Area) -> Vec<Line> {
 
 /// How many places the report can be scrolled to.
 pub fn scroll_steps(model: &Model) -> usize {
-    let area = layout::plan(model.size, model.screen).body;
+    let area = model.plan().body;
     let visible = usize::from(area.inner().height);
     lines(model, area).len().saturating_sub(visible) + 1
 }

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use super::past::TickNumber;
 use super::tick::Changes;
 use super::tick::Connections;
 use super::tick::Recorder;
@@ -11,40 +12,93 @@ use crate::row::Flows;
 use crate::row::ProcessId;
 use crate::row::ProcessRow;
 
-/// All known processes.
+/// All known processes: those of the newest sample, and those that only the past tells of.
 #[derive(Debug, Default)]
 pub struct Roster {
     rows: HashMap<ProcessId, ProcessRow>,
+    gone: HashMap<ProcessId, Gone>,
+}
+
+// A process that is not in the newest sample.
+#[derive(Debug)]
+struct Gone {
+    row: ProcessRow,
+    /// The first tick without it.
+    from: TickNumber,
 }
 
 impl Roster {
-    /// Takes the rows of a new sample. Processes that are not among them are forgotten.
-    pub fn replace(&mut self, mut rows: Vec<ProcessRow>) -> Changes {
+    /// These processes and no other.
+    pub fn of(rows: Vec<ProcessRow>) -> Self {
+        Self {
+            rows: rows.into_iter().map(|row| (row.facts.id, row)).collect(),
+            gone: HashMap::new(),
+        }
+    }
+
+    /// Takes the rows of the new sample `at`. Processes that are not among them belong to the past.
+    pub fn replace(&mut self, at: TickNumber, mut rows: Vec<ProcessRow>) -> Changes {
         rows.sort_unstable_by_key(|row| row.facts.id);
         let mut recorder = Recorder::default();
+        let mut before: HashMap<_, _> = std::mem::take(&mut self.rows);
         for row in &rows {
-            let known = self.rows.get(&row.facts.id);
+            let id = row.facts.id;
+            let known = before.remove(&id);
+            let known = known.or_else(|| self.gone.remove(&id).map(|gone| gone.row));
             // What a process had moved before this viewer first heard of it is its start, not a
             // change in this tick.
             let before = known.map_or_else(
                 || (before_tick(&row.flows), Connections::default()),
-                |known| (known.flows, connections(known)),
+                |known| (known.flows, connections(&known)),
             );
             let after = (&row.flows, connections(row));
-            recorder.note(row.facts.id, (&before.0, before.1), after);
+            recorder.note(id, (&before.0, before.1), after);
+        }
+        for (id, mut row) in before {
+            row.flows.rest();
+            self.gone.insert(id, Gone { row, from: at });
         }
         self.rows = rows.into_iter().map(|row| (row.facts.id, row)).collect();
         recorder.finish()
     }
 
-    /// A process; `None`: not known, or no longer.
-    pub fn get(&self, id: ProcessId) -> Option<&ProcessRow> {
-        self.rows.get(&id)
+    /// Takes a process that the history tells of, as it was at its end or at tick `at`. Those that
+    /// are known already stay as they are.
+    pub fn recall(&mut self, at: TickNumber, row: ProcessRow) {
+        let id = row.facts.id;
+        if !self.rows.contains_key(&id) {
+            self.gone.entry(id).or_insert(Gone { row, from: at });
+        }
     }
 
-    /// All processes, unordered.
-    pub fn iter(&self) -> impl Iterator<Item = &ProcessRow> {
-        self.rows.values()
+    /// Forgets those that were gone before the tick `oldest`.
+    pub fn forget(&mut self, oldest: TickNumber) {
+        self.gone.retain(|_, gone| gone.from > oldest);
+        if self.gone.capacity() > 64 + 4 * self.gone.len() {
+            self.gone.shrink_to_fit();
+        }
+    }
+
+    /// A process; `None`: not known, or no longer.
+    pub fn get(&self, id: ProcessId) -> Option<&ProcessRow> {
+        let gone = || self.gone.get(&id).map(|gone| &gone.row);
+        self.rows.get(&id).or_else(gone)
+    }
+
+    /// The processes that can be on screen at tick `at`, unordered: of those that are gone by then
+    /// only such as are known to have ended.
+    pub fn at(&self, at: TickNumber) -> impl Iterator<Item = &ProcessRow> {
+        let there = move |gone: &&Gone| at < gone.from || gone.row.facts.exit.is_some();
+        let gone = self.gone.values().filter(there).map(|gone| &gone.row);
+        self.rows.values().chain(gone)
+    }
+
+    /// How many are known, and for how many there is room.
+    pub fn load(&self) -> (usize, usize) {
+        (
+            self.rows.len() + self.gone.len(),
+            self.rows.capacity() + self.gone.capacity(),
+        )
     }
 }
 
@@ -56,7 +110,8 @@ pub fn connections(row: &ProcessRow) -> Connections {
     }
 }
 
-fn before_tick(flows: &Flows) -> Flows {
+/// Flows as they were before their tick, at rest.
+pub fn before_tick(flows: &Flows) -> Flows {
     let before = |counter: Counter| Counter {
         tick: Bytes::default(),
         total: Bytes {

@@ -1,5 +1,7 @@
 //! What is on screen: one view, and at most one popup over it.
 
+use super::prompt::Purpose;
+
 /// A list of processes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Pane {
@@ -14,6 +16,8 @@ pub enum Pane {
 pub enum Screen {
     /// A list, with the waveform above it where there is room.
     List(Pane),
+    /// Single connections, with the waveform above them where there is room.
+    Connections,
     /// What the agent says of itself.
     Agent,
     /// Nothing but the waveform.
@@ -22,9 +26,10 @@ pub enum Screen {
 
 impl Screen {
     /// In the order of Tab.
-    pub const ALL: [Self; 4] = [
+    pub const ALL: [Self; 5] = [
         Self::List(Pane::Live),
         Self::List(Pane::Exited),
+        Self::Connections,
         Self::Agent,
         Self::Chart,
     ];
@@ -33,7 +38,7 @@ impl Screen {
     pub fn pane(self) -> Option<Pane> {
         match self {
             Self::List(pane) => Some(pane),
-            Self::Agent | Self::Chart => None,
+            Self::Connections | Self::Agent | Self::Chart => None,
         }
     }
 
@@ -42,6 +47,7 @@ impl Screen {
         match self {
             Self::List(Pane::Live) => '1',
             Self::List(Pane::Exited) => '2',
+            Self::Connections => '3',
             Self::Agent => '4',
             Self::Chart => '5',
         }
@@ -57,6 +63,7 @@ impl Screen {
         match self {
             Self::List(Pane::Live) => "Live",
             Self::List(Pane::Exited) => "Exited",
+            Self::Connections => "Connections",
             Self::Agent => "Agent",
             Self::Chart => "Chart",
         }
@@ -97,6 +104,18 @@ pub enum Popup {
     },
     /// The columns to sort by.
     SortMenu {
+        /// Index of the marked one.
+        choice: usize,
+    },
+    /// The filter language, over the prompt of the filter, from this line on.
+    Syntax {
+        /// First line shown.
+        from: usize,
+    },
+    /// A line that is being typed, in the last row.
+    Prompt(Purpose),
+    /// What to put processes together by.
+    GroupMenu {
         /// Index of the marked one.
         choice: usize,
     },

@@ -2,14 +2,18 @@
 
 use std::time::Duration;
 
+use super::arrange;
 use super::chart::Chart;
+use super::details::Details;
 use super::list::List;
 use super::list::Order;
 use super::moment::Lens;
 use super::moment::Moment;
 use super::moment::Zero;
+use super::outline::Outline;
 use super::past::Towards;
 use super::position::Position;
+use super::prompt::Purpose;
 use super::report;
 use super::screen::Pane;
 use super::screen::Popup;
@@ -27,16 +31,25 @@ use crate::top::action::Travel;
 use crate::top::action::Zooming;
 use crate::top::columns;
 use crate::top::help;
-use crate::top::layout;
 
 impl Model {
     pub(super) fn steer(&mut self, action: Action) -> Change {
+        if let Some(change) = self.steer_sockets(&action) {
+            return change;
+        }
+        if let Some(change) = self.steer_outline(&action) {
+            return change;
+        }
         match action {
             Action::Resize(size) => self.size = size,
             Action::Back => return self.back(),
             Action::Reset => self.reset(),
+            Action::Help if self.types_filter() => self.popup = Popup::Syntax { from: 0 },
             Action::Help => self.toggle(Popup::Help { from: 0 }),
             Action::Messages => self.toggle(Popup::Messages { from: 0 }),
+            Action::Prompt(purpose) => return self.open_prompt(purpose),
+            Action::Type(edit) => return self.type_in_prompt(edit),
+            Action::Recall(step) => return self.recall(step),
             Action::SortMenu => self.open_sort_menu(),
             Action::Move(motion) => return self.move_by(motion),
             Action::Accept => return self.accept(),
@@ -90,19 +103,36 @@ impl Model {
     }
 
     fn back(&mut self) -> Change {
-        if self.popup != Popup::None {
-            self.popup = Popup::None;
-            return Change::Paint;
+        match self.popup {
+            Popup::None => {}
+            Popup::Prompt(purpose) => return self.leave_prompt(purpose),
+            Popup::Syntax { .. } => {
+                self.popup = Popup::Prompt(Purpose::Filter);
+                return Change::Paint;
+            }
+            _ => {
+                self.popup = Popup::None;
+                return Change::Paint;
+            }
+        }
+        if let Some(change) = self.leave_details() {
+            return change;
         }
         if self.position != Position::Live {
             self.travel(Travel::Live);
             return Change::View;
         }
-        if let Some(pane) = self.screen.pane() {
-            self.list_mut(pane).selected = None;
-            self.list_mut(pane).offset = 0;
+        if self.drop_socket() || self.drop_entry() {
+            return Change::Lists;
         }
-        Change::Lists
+        if let Some(pane) = self.screen.pane() {
+            let list = self.list_mut(pane);
+            list.offset = 0;
+            if list.selected.take().is_some() {
+                return Change::Lists;
+            }
+        }
+        self.clear_filter()
     }
 
     // What says something about this terminal and this user stays.
@@ -122,6 +152,9 @@ impl Model {
         };
         self.popup = Popup::None;
         self.zero = None;
+        self.clear_filter();
+        self.details = Details::default();
+        self.outline = Outline::default();
         self.travel(Travel::Live);
         for pane in [Pane::Live, Pane::Exited] {
             *self.list_mut(pane) = List::default();
@@ -140,6 +173,9 @@ impl Model {
     }
 
     fn accept(&mut self) -> Change {
+        if let Popup::Prompt(purpose) = self.popup {
+            return self.take_prompt(purpose);
+        }
         let (Popup::SortMenu { choice }, Some(pane)) = (self.popup, self.screen.pane()) else {
             return Change::None;
         };
@@ -157,10 +193,7 @@ impl Model {
         let Some(pane) = self.screen.pane() else {
             return Change::None;
         };
-        let width = layout::plan(self.size, self.screen)
-            .panel(pane)
-            .unwrap_or_default()
-            .inner();
+        let width = self.plan().panel(pane).unwrap_or_default().inner();
         let keys = columns::sort_keys(pane, width.width);
         let list = self.list_mut(pane);
         list.sort = change(list.sort, &keys);
@@ -185,12 +218,15 @@ impl Model {
             at.saturating_add_signed(lines(page))
                 .min(count.saturating_sub(1))
         };
+        let choices = self.sort_choices().len();
         match &mut self.popup {
             Popup::Help { from } => *from = moved(*from, help::scroll_steps(self.size)),
+            Popup::Syntax { from } => *from = moved(*from, help::syntax::scroll_steps(self.size)),
+            Popup::Prompt(_) => return Change::None,
             Popup::Messages { from } => *from = moved(*from, self.notices.len()),
+            Popup::GroupMenu { choice } => *choice = moved(*choice, arrange::CHOICES.len()),
             Popup::SortMenu { choice } => {
-                let count = self.screen.pane().map_or(0, |pane| SortKey::of(pane).len());
-                *choice = moved(*choice, count);
+                *choice = moved(*choice, choices);
             }
             Popup::None if self.screen == Screen::Agent => {
                 self.report_from = moved(self.report_from, report::scroll_steps(self));
@@ -211,7 +247,11 @@ impl Model {
             Motion::Last => list.select_last(rows),
             _ => list.select_by(lines(rows), rows),
         }
-        Change::Paint
+        // The details are those of the selected process.
+        match self.plan().details {
+            Some(_) => Change::Lists,
+            None => Change::Paint,
+        }
     }
 
     fn travel(&mut self, travel: Travel) {
@@ -220,8 +260,22 @@ impl Model {
         }
         self.position = match travel {
             Travel::Live => Position::Live,
-            Travel::Tick(towards) => self.position.step(&self.past, 1, towards),
+            Travel::Tick(towards) => {
+                let at_end = match (towards, self.position.tick(&self.past)) {
+                    (Towards::Older, Some(at)) => at <= self.past.whole(self.past.oldest()),
+                    (Towards::Newer, Some(at)) => Some(at) == self.past.newest(),
+                    (_, None) => false,
+                };
+                let length = self.coarse_step().unwrap_or(self.step());
+                if let Some(target) = self.beyond(length, towards).filter(|_| at_end) {
+                    return self.go_to_time(target);
+                }
+                self.position.step(&self.past, 1, towards)
+            }
             Travel::Seconds(seconds, towards) => {
+                if let Some(target) = self.beyond(Duration::from_secs(seconds), towards) {
+                    return self.go_to_time(target);
+                }
                 let step = self.step().as_nanos().max(1);
                 let ticks = (Duration::from_secs(seconds).as_nanos() / step).max(1);
                 let ticks = u64::try_from(ticks).unwrap_or(u64::MAX);

@@ -22,6 +22,16 @@ pub enum Quality {
     LowerBound,
 }
 
+/// How the viewer came to know a tick.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Origin {
+    /// It saw it.
+    #[default]
+    Watched,
+    /// From the agent's history, which does not hold everything.
+    Stored,
+}
+
 /// Open sockets by transport; `None`: cannot be told.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Connections {
@@ -64,22 +74,33 @@ pub struct Tick {
     pub time: Timestamp,
     /// True length; `None`: its rates are not known.
     pub length: Option<Duration>,
+    /// How it became known.
+    pub origin: Origin,
     /// Whether events were lost.
     pub quality: Quality,
-    /// Bytes of all processes; the totals in it mean nothing.
-    pub host: Flows,
+    /// Bytes of all processes; the totals in it mean nothing. `None`: not known.
+    pub host: Option<Flows>,
     /// Bytes of the processes shown; the totals in it mean nothing.
     pub shown: Flows,
     /// Bytes of no known process.
-    pub unattributed: Counter,
-    /// Live processes the agent knew.
-    pub processes: u32,
-    /// Of those, with traffic.
-    pub active: u32,
+    pub unattributed: Bytes,
+    /// The same since the beginning; `None`: not known.
+    pub unattributed_total: Option<Bytes>,
+    /// Live processes the agent knew; `None`: not known.
+    pub processes: Option<u32>,
+    /// Processes with traffic; `None`: not known.
+    pub active: Option<u32>,
     /// Open sockets of all processes.
     pub connections: Connections,
     /// What changed, ordered by process.
     pub changes: Changes,
+}
+
+impl Tick {
+    /// When it began; `None`: its length is not known.
+    pub fn start(&self) -> Option<Timestamp> {
+        self.time.checked_sub(self.length?).ok()
+    }
 }
 
 /// What changed in a tick, process by process.
@@ -144,6 +165,31 @@ impl Changes {
         Some(self.at(index))
     }
 
+    /// The bytes of `other` with the sockets of this: the same tick, told by two that each know one
+    /// half.
+    pub fn with_bytes_of(&self, other: &Self) -> Self {
+        let mut ids: Vec<_> = self
+            .rows
+            .iter()
+            .chain(&other.rows)
+            .map(|row| row.id)
+            .collect();
+        ids.sort_unstable();
+        ids.dedup();
+        let mut merged = Recorder::default();
+        for id in ids {
+            let cells = other.of(id).map_or(&[][..], |change| change.cells);
+            merged.cells.extend_from_slice(cells);
+            merged.row(
+                id,
+                self.of(id)
+                    .map(|change| change.connections_before)
+                    .unwrap_or_default(),
+            );
+        }
+        merged.finish()
+    }
+
     /// Memory it takes, in entries of about 40 bytes.
     pub fn weight(&self) -> usize {
         self.rows.len() + self.cells.len()
@@ -190,14 +236,18 @@ impl Recorder {
             }
         }
         if self.cells.len() > had || before.1 != after.1 {
-            // 8 cells per process: four thousand million entries are out of reach.
-            let cells_end = u32::try_from(self.cells.len()).unwrap_or(u32::MAX);
-            self.rows.push(RowChange {
-                id,
-                connections_before: before.1,
-                cells_end,
-            });
+            self.row(id, before.1);
         }
+    }
+
+    fn row(&mut self, id: ProcessId, connections_before: Connections) {
+        // 8 cells per process: four thousand million entries are out of reach.
+        let cells_end = u32::try_from(self.cells.len()).unwrap_or(u32::MAX);
+        self.rows.push(RowChange {
+            id,
+            connections_before,
+            cells_end,
+        });
     }
 
     /// What was noted.
@@ -242,6 +292,28 @@ mod tests {
 
     fn id(pid: u32) -> ProcessId {
         ProcessId { pid, start_ns: 7 }
+    }
+
+    #[test]
+    fn two_halves_make_one_change() {
+        let sockets = Connections {
+            tcp: Some(2),
+            udp: None,
+        };
+        let (mut watched, mut stored) = (Recorder::default(), Recorder::default());
+        let none = Connections::default();
+        watched.note(id(1), (&Flows::default(), none), (&flows(9, 9), sockets));
+        watched.note(id(3), (&flows(0, 0), sockets), (&flows(0, 0), none));
+        stored.note(id(1), (&flows(2, 2), none), (&flows(3, 4), none));
+        stored.note(id(2), (&flows(2, 2), none), (&flows(3, 4), none));
+        let merged = watched.finish().with_bytes_of(&stored.finish());
+        let pids: Vec<_> = merged.iter().map(|change| change.id.pid).collect();
+        assert_eq!(pids, [1, 2, 3]);
+        assert_eq!(merged.of(id(1)).unwrap().flows().external[1][0].tick.rx, 3);
+        assert_eq!(merged.of(id(3)).unwrap().connections_before, sockets);
+        let mut total = flows(3, 4);
+        merged.of(id(2)).unwrap().undo(&mut total);
+        assert_eq!(total.external[1][0].total.rx, 20);
     }
 
     #[test]

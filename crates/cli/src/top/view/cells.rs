@@ -3,6 +3,8 @@
 use std::time::Duration;
 
 use super::look::Role;
+use crate::row::Bytes;
+use crate::row::Facts;
 use crate::row::ProcessRow;
 use crate::row::State;
 use crate::top::columns::Column;
@@ -43,7 +45,7 @@ pub fn text(model: &Model, pane: Pane, line: &Line, column: Column, whole: Whole
         Column::Connections => or_unknown(line.connections.map(|n| n.to_string())),
         Column::Rx => moved(model, pane, line.rx),
         Column::Tx => moved(model, pane, line.tx),
-        Column::Share => or_unknown(line.rate.map(|rate| units::percent(rate, whole.rate))),
+        Column::Share => share(line.rate, whole.rate),
         Column::Peak => rate(model, line.peak),
         Column::Total => size(model, line.total),
         Column::RxTotal => size(model, line.total.map(|_| line.totals.rx)),
@@ -63,7 +65,7 @@ pub fn text(model: &Model, pane: Pane, line: &Line, column: Column, whole: Whole
                 .map(signal)
                 .or(exit.code.map(|code| code.to_string()))
         })),
-        Column::Trend => String::new(),
+        Column::Trend | Column::Processes => String::new(),
     }
 }
 
@@ -77,6 +79,11 @@ pub fn role(line: &Line, column: Column) -> Role {
         (Activity::Exited, _) => Role::Faint,
         (Activity::Active, _) => Role::Plain,
     }
+}
+
+/// A part of all traffic.
+pub fn share(rate: Option<u64>, whole: u64) -> String {
+    or_unknown(rate.map(|rate| units::percent(rate, whole)))
 }
 
 /// Bytes per second or bytes, as the RX and TX columns of a list hold them.
@@ -100,23 +107,26 @@ pub fn size(model: &Model, amount: Option<u64>) -> String {
 /// The levels of a trend, one character each; unknown is `?`.
 pub fn trend(model: &Model, line: &Line, width: u16) -> String {
     let width = usize::from(width);
-    let ticks = model.trend(line.id);
+    let ticks = model.lane(line.id, Bytes::sum);
     // Each character is the highest of its ticks; the newest ones are at the right edge.
     let per_cell = ticks.len().div_ceil(width.max(1)).max(1);
-    let cells: Vec<_> = ticks
+    let mut cells: Vec<_> = ticks
         .rchunks(per_cell)
         .map(|ticks| ticks.iter().copied().flatten().max())
         .collect();
+    cells.reverse();
+    let text = levels(&cells);
+    format!("{text:>width$}")
+}
+
+/// Rates as levels of the highest of them, one character each; unknown is `?`. Empty: all are 0.
+pub fn levels(cells: &[Option<u64>]) -> String {
     let top = cells.iter().copied().flatten().max().unwrap_or(0);
     if top == 0 {
         return String::new();
     }
-    let text: String = cells
-        .iter()
-        .rev()
-        .map(|cell| cell.map_or('?', |rate| level(rate, top)))
-        .collect();
-    format!("{text:>width$}")
+    let level = |cell: &Option<u64>| cell.map_or('?', |rate| level(rate, top));
+    cells.iter().map(level).collect()
 }
 
 /// A bar of one to eight eighths; nothing only for nothing.
@@ -189,8 +199,8 @@ fn user(row: &ProcessRow) -> String {
 fn command(model: &Model, row: &ProcessRow) -> String {
     let facts = &row.facts;
     let line = match model.settings.command {
-        Command::Line if !facts.args.is_empty() => facts.args.join(" "),
-        _ => facts.name.clone(),
+        Command::Line => command_line(facts),
+        Command::Name => facts.name.clone(),
     };
     match (facts.state, facts.exit) {
         (State::Exited, None) => format!("{line} (ended)"),
@@ -198,7 +208,16 @@ fn command(model: &Model, row: &ProcessRow) -> String {
     }
 }
 
-fn signal(number: i32) -> String {
+/// The command line of a process; its name where that is not known. Not sanitised.
+pub fn command_line(facts: &Facts) -> String {
+    match facts.args.is_empty() {
+        true => facts.name.clone(),
+        false => facts.args.join(" "),
+    }
+}
+
+/// A signal by its name.
+pub fn signal(number: i32) -> String {
     nix::sys::signal::Signal::try_from(number).map_or_else(
         |_| format!("sig {number}"),
         |signal| signal.as_str().to_owned(),

@@ -4,6 +4,7 @@ use super::look::Role;
 use super::pen::Pen;
 use super::pen::Span;
 use crate::text;
+use crate::top::model::details::Stage;
 use crate::top::model::position::Position;
 use crate::top::model::screen::Pane;
 use crate::top::model::screen::Popup;
@@ -36,11 +37,54 @@ fn hints(model: &Model) -> &'static [&'static str] {
     match model.popup {
         Popup::Help { .. } => return &["? or Esc close", "↑/↓ scroll"],
         Popup::SortMenu { .. } => return &["Enter sort", "↑/↓ choose", "Esc leave"],
+        Popup::GroupMenu { .. } => {
+            return &["Enter group", "a letter chooses", "↑/↓ choose", "Esc leave"]
+        }
         Popup::Messages { .. } => return &["! or Esc close", "↑/↓ scroll"],
-        Popup::None => {}
+        Popup::Syntax { .. } => return &["F1 or Esc close", "↑/↓ scroll"],
+        Popup::Prompt(_) | Popup::None => {}
     }
     if model.link.offline().is_some() {
         return &["R retry now", "←/→ time", "? help", "q quit", "! messages"];
+    }
+    let details = model.plan().details.is_some();
+    match (model.stage(), model.position) {
+        (Stage::Full, _) if details => {
+            return &[
+                "Esc back",
+                "↑↓ scroll",
+                "Enter remote",
+                "←→ time",
+                "r/s/c sort",
+                "? help",
+                "q quit",
+            ]
+        }
+        (Stage::Beside, Position::Live) if details => {
+            return &[
+                "Enter full screen",
+                "d close",
+                "Tab focus",
+                "Space pause",
+                "←/→ time",
+                "/ filter",
+                "? help",
+                "q quit",
+            ]
+        }
+        _ => {}
+    }
+    if model.position == Position::Live && model.on_outline() {
+        return &[
+            "e expand",
+            "E all",
+            "b group by…",
+            "↵ details",
+            "/ filter",
+            "␣ pause",
+            "? help",
+            "q quit",
+        ];
     }
     match (model.position, model.screen) {
         (Position::Paused { .. }, _) => &["Space resume", "←/→ time", "P peak", "? help", "q quit"],
@@ -54,32 +98,19 @@ fn hints(model: &Model) -> &'static [&'static str] {
             "? help",
             "Tab view",
         ],
-        (Position::Live, Screen::List(Pane::Live)) => &[
+        (Position::Live, Screen::List(Pane::Live)) => live(model.size.width),
+        (Position::Live, Screen::List(Pane::Exited)) => exited(model.size.width),
+        (Position::Live, Screen::Connections) => &[
             "q quit",
             "? help",
-            "r/s/c/a sort",
-            "Space pause",
-            "←/→ time",
-            "2 exited",
-            "P peak",
-            "u bits",
-            "o loopback",
-            "f freeze",
-            "l command line",
-            "4 agent",
-            "5 chart",
-        ],
-        (Position::Live, Screen::List(Pane::Exited)) => &[
-            "q quit",
-            "? help",
-            "w window",
+            "/ filter",
+            "Enter process",
             "r/s/c sort",
-            "1 live",
             "Space pause",
             "←/→ time",
+            "1 live",
+            "o loopback",
             "u bits",
-            "4 agent",
-            "5 chart",
         ],
         (Position::Live, Screen::Agent) => &[
             "1 live",
@@ -99,6 +130,72 @@ fn hints(model: &Model) -> &'static [&'static str] {
             "Tab view",
             "? help",
             "q quit",
+        ],
+    }
+}
+
+fn live(width: u16) -> &'static [&'static str] {
+    match width {
+        ..64 => &[
+            "q quit",
+            "? help",
+            "/ filter",
+            "␣ pause",
+            "←→ time",
+            "2 exited",
+        ],
+        64..100 => &[
+            "q quit",
+            "? help",
+            "/ filter",
+            "b group",
+            "↵ details",
+            "␣ pause",
+            "←→ time",
+            "2 exited",
+        ],
+        100..140 => &[
+            "q quit",
+            "? help",
+            "/ filter",
+            "b group",
+            "Enter details",
+            "Space pause",
+            "←/→ time",
+            "P peak",
+            "u bits",
+            "2 exited",
+        ],
+        140.. => &[
+            "q quit",
+            "? help",
+            "/ filter",
+            "b group",
+            "r/s/c/a/p/n sort",
+            "Enter details",
+            "Space pause",
+            "←/→ time",
+            "P peak",
+            "u bits",
+            "o loopback",
+            "3 connections",
+            "5 chart",
+        ],
+    }
+}
+
+fn exited(width: u16) -> &'static [&'static str] {
+    match width {
+        ..64 => &["q quit", "? help", "/ filter", "w window", "1 live"],
+        64.. => &[
+            "q quit",
+            "? help",
+            "/ filter",
+            "↵ details",
+            "w window",
+            "r/s/c sort",
+            "1 live",
+            "␣ pause",
         ],
     }
 }

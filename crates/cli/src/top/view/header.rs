@@ -5,9 +5,12 @@ use super::look::Role;
 use super::pen::Pen;
 use super::pen::Span;
 use crate::row::Loopback;
+use crate::row::ProcessRow;
 use crate::text;
 use crate::top::columns::Side;
+use crate::top::model::details::Stage;
 use crate::top::model::position::Position;
+use crate::top::model::screen::Screen;
 use crate::top::model::Coverage;
 use crate::top::model::Model;
 use crate::units::span;
@@ -86,6 +89,9 @@ pub fn render(model: &Model, pen: &mut Pen) {
 
 // Most important first.
 fn segments(model: &Model, detail: Detail) -> Vec<Segment> {
+    if let (Detail::Compact, Stage::Full, Some(row)) = (detail, model.stage(), model.inspected()) {
+        return inspected(model, row);
+    }
     let mut segments = Vec::new();
     let mut left = |text: String, role| {
         segments.push(Segment {
@@ -102,9 +108,14 @@ fn segments(model: &Model, detail: Detail) -> Vec<Segment> {
     left(format!("TX {tx}"), Role::Bar);
     let mut badges = badges(model);
     if model.link.offline().is_none() || model.position != Position::Live {
-        let (all, active) = model
-            .tick()
-            .map_or((0, 0), |tick| (tick.processes, tick.active));
+        let count = |count: Option<usize>| count.map_or("?".to_owned(), |count| count.to_string());
+        let (all, active) = match model.tick() {
+            None => ("0".to_owned(), "0".to_owned()),
+            Some(tick) => (
+                count(model.processes()),
+                count(tick.active.and_then(|active| usize::try_from(active).ok())),
+            ),
+        };
         let processes = match detail {
             Detail::Compact => String::new(),
             Detail::Normal => format!("{active}/{all} procs"),
@@ -151,7 +162,27 @@ fn segments(model: &Model, detail: Detail) -> Vec<Segment> {
             role: Role::Bar,
         }));
     }
+    if let Some(words) = model.filter() {
+        segments.push(Segment {
+            side: Side::Left,
+            text: format!("filter {}", words.text),
+            role: Role::Mode,
+        });
+    }
     segments
+}
+
+// Whose details fill a small screen.
+fn inspected(model: &Model, row: &ProcessRow) -> Vec<Segment> {
+    let (moment, role) = moment(model, Detail::Compact);
+    let who = format!("{} {}", row.facts.id.pid, row.facts.name);
+    [
+        (Side::Left, moment, role),
+        (Side::Left, who, Role::Bar),
+        (Side::Right, "Esc back".to_owned(), Role::Bar),
+    ]
+    .map(|(side, text, role)| Segment { side, text, role })
+    .into()
 }
 
 fn moment(model: &Model, detail: Detail) -> (String, Role) {
@@ -233,11 +264,20 @@ fn badges(model: &Model) -> Vec<String> {
     if model.link.offline().is_some() && model.position != Position::Live {
         badges.push("OFFLINE".to_owned());
     }
-    if model.coverage() == Coverage::Selected {
+    // Lists say it in their titles.
+    let listed = !matches!(model.screen, Screen::Agent | Screen::Chart);
+    if model.coverage() == Coverage::Selected || model.filter().is_some() && !listed {
         badges.push("FILTER".to_owned());
     }
     badges.extend(model.settings.average.badge());
-    let tick = model.tick().and_then(|tick| tick.length);
+    if let Some(step) = model.coarse_step() {
+        badges.push(format!("{} steps", span::format(step)));
+    }
+    if model.travelling() {
+        badges.push("reading history".to_owned());
+    }
+    let tick = model.tick().filter(|_| model.coarse_step().is_none());
+    let tick = tick.and_then(|tick| tick.length);
     if let Some(length) = tick.filter(|length| *length * 2 > model.step() * 3) {
         badges.push(format!("({:.1}s tick)", length.as_secs_f64()));
     }

@@ -6,6 +6,7 @@ use super::cells;
 use super::cells::Whole;
 use super::empty;
 use super::look::Role;
+use super::outline;
 use super::pen::Border;
 use super::pen::Pen;
 use super::pen::Span;
@@ -18,6 +19,7 @@ use crate::top::layout::Panel;
 use crate::top::model::line::Activity;
 use crate::top::model::line::Line;
 use crate::top::model::list::Entry;
+use crate::top::model::outline::Shape;
 use crate::top::model::position::Position;
 use crate::top::model::screen::Pane;
 use crate::top::model::screen::Screen;
@@ -30,7 +32,11 @@ use crate::top::model::Model;
 /// Draws a list with its border.
 pub fn render(model: &Model, panel: Panel, pen: &mut Pen) {
     let Panel { pane, area } = panel;
-    let focused = model.screen == Screen::List(pane);
+    if pane == Pane::Live && model.shape() != Shape::Flat {
+        outline::render(model, area, pen);
+        return;
+    }
+    let focused = model.list_has_keys(pane);
     let border = if focused {
         Border::Focused
     } else {
@@ -46,7 +52,7 @@ pub fn render(model: &Model, panel: Panel, pen: &mut Pen) {
     let columns = columns::fit(pane, area.inner().width);
     headers(model, pane, area, &columns, pen);
     let whole = Whole {
-        rate: rate_of_all(model, pane),
+        rate: model.rate_of_all(),
     };
     let inner = area.inner();
     for row in 0..u16::try_from(rows).unwrap_or(u16::MAX) {
@@ -76,7 +82,8 @@ pub fn render(model: &Model, panel: Panel, pen: &mut Pen) {
     sums(model, pane, &columns, area, pinned, pen);
 }
 
-fn title(model: &Model, pane: Pane, area: Area, border: Border) -> String {
+/// The title of a list.
+pub fn title(model: &Model, pane: Pane, area: Area, border: Border) -> String {
     let screen = Screen::List(pane);
     let mut title = match border {
         Border::Focused => format!("{} {}", screen.digit(), screen.name()),
@@ -86,6 +93,9 @@ fn title(model: &Model, pane: Pane, area: Area, border: Border) -> String {
         title.push_str(&format!(" at {}", model.clock_time(tick.time)));
     }
     match pane {
+        Pane::Live if model.shape() != Shape::Flat => {
+            title.push_str(&format!(" · {}", model.arrangement().unwrap_or_default()));
+        }
         Pane::Live if area.width >= 95 && model.position == Position::Live => {
             title.push_str(&format!(" · {} processes", running(model)));
         }
@@ -102,7 +112,7 @@ fn title(model: &Model, pane: Pane, area: Area, border: Border) -> String {
         }
         _ => title.push_str(&format!(" · by {}", model.list(pane).sort.key.title())),
     }
-    if model.coverage() == Coverage::Selected {
+    if model.coverage() == Coverage::Selected || model.filter().is_some() {
         title.push_str(" · FILTER");
     }
     if pane == Pane::Live && model.settings.idle == Idle::Hidden {
@@ -118,6 +128,13 @@ fn counter(model: &Model, pane: Pane, area: Area, rows: usize) -> String {
     let list = model.list(pane);
     let count = list.lines().len();
     let (first, last) = list.visible(rows);
+    if model.filter().is_some() {
+        let all = model.unfiltered(pane);
+        return match last + 1 - first.min(last) < count {
+            true if area.width >= 70 => format!("{first}-{last} of {count} · {count} of {all}"),
+            _ => format!("{count} of {all}"),
+        };
+    }
     if count == 0 {
         return "0".to_owned();
     }
@@ -128,14 +145,18 @@ fn counter(model: &Model, pane: Pane, area: Area, rows: usize) -> String {
     }
 }
 
-fn headers(model: &Model, pane: Pane, area: Area, columns: &[Placed], pen: &mut Pen) {
+/// Draws the header of a list.
+pub fn headers(model: &Model, pane: Pane, area: Area, columns: &[Placed], pen: &mut Pen) {
     let sort = model.list(pane).sort;
     let inner = area.inner();
     for placed in columns {
-        let header = placed.column.header(pane, model.settings.numbers);
+        let header = match (placed.column, model.shape()) {
+            (Column::Name, Shape::Groups(by)) if pane == Pane::Live => by.name().to_uppercase(),
+            (column, _) => column.header(pane, model.settings.numbers).to_owned(),
+        };
         let sorted = placed.column.sort_key(pane) == Some(sort.key);
         let (text, role) = match (sorted, sort.direction) {
-            (false, _) => (header.to_owned(), Role::Plain),
+            (false, _) => (header, Role::Plain),
             (true, Direction::Ascending) => (format!("{header}▲"), Role::SortHeader),
             (true, Direction::Descending) => (format!("{header}▼"), Role::SortHeader),
         };
@@ -179,9 +200,18 @@ fn process(
     }
 }
 
-fn sums(model: &Model, pane: Pane, columns: &[Placed], area: Area, pinned: usize, pen: &mut Pen) {
+/// Draws the pinned rows at the end of a list.
+pub fn sums(
+    model: &Model,
+    pane: Pane,
+    columns: &[Placed],
+    area: Area,
+    pinned: usize,
+    pen: &mut Pen,
+) {
     let inner = area.inner();
     let last = inner.y + inner.height.saturating_sub(1);
+    let grouped = pane == Pane::Live && matches!(model.shape(), Shape::Groups(_));
     let wide = columns.iter().any(|placed| placed.column == Column::Pid);
     let mut draw = |up: u16, text: &dyn Fn(Column) -> String| {
         for placed in columns {
@@ -200,11 +230,19 @@ fn sums(model: &Model, pane: Pane, columns: &[Placed], area: Area, pinned: usize
     };
     if pinned > 0 {
         let total = total(model, pane);
+        let share = match model.filter() {
+            Some(_) => cells::share(total.rate, model.rate_of_all()),
+            None => "100".to_owned(),
+        };
         draw(0, &|column| match column {
             Column::Pid => "TOTAL".to_owned(),
+            Column::Name if grouped => {
+                format!("TOTAL {}", outline::counted(model))
+            }
+            Column::Processes => running(model).to_string(),
             Column::Name if !wide => "TOTAL".to_owned(),
             Column::Name => processes(model),
-            Column::Share => "100".to_owned(),
+            Column::Share => share.clone(),
             Column::Connections | Column::Rx | Column::Tx | Column::Total => {
                 cells::text(model, pane, &total, column, Whole::default())
             }
@@ -214,13 +252,13 @@ fn sums(model: &Model, pane: Pane, columns: &[Placed], area: Area, pinned: usize
     if let (true, Some((bytes, rate))) = (pinned > 1, model.unattributed()) {
         let moved = |direction: fn(u64, u64) -> u64| match model.settings.numbers {
             Numbers::Rates => rate.map(|rate| direction(rate.rx, rate.tx)),
-            Numbers::Totals => Some(direction(bytes.rx, bytes.tx)),
+            Numbers::Totals => bytes.map(|bytes| direction(bytes.rx, bytes.tx)),
         };
         draw(1, &|column| match column {
             Column::Name => "(unattributed)".to_owned(),
             Column::Rx => cells::moved(model, pane, moved(|rx, _| rx)),
             Column::Tx => cells::moved(model, pane, moved(|_, tx| tx)),
-            Column::Total => cells::size(model, Some(bytes.sum())),
+            Column::Total => cells::size(model, bytes.map(|bytes| bytes.sum())),
             _ => String::new(),
         });
     }
@@ -256,18 +294,13 @@ fn total(model: &Model, pane: Pane) -> Line {
     if let Some((bytes, rate)) = model.unattributed() {
         let moved = match model.settings.numbers {
             Numbers::Rates => rate.map(|rate| (rate.rx, rate.tx)),
-            Numbers::Totals => Some((bytes.rx, bytes.tx)),
+            Numbers::Totals => bytes.map(|bytes| (bytes.rx, bytes.tx)),
         };
         total.rx = add(total.rx, moved.map(|(rx, _)| rx));
         total.tx = add(total.tx, moved.map(|(_, tx)| tx));
-        total.total = add(total.total, Some(bytes.sum()));
+        total.total = add(total.total, bytes.map(|bytes| bytes.sum()));
     }
     total
-}
-
-fn rate_of_all(model: &Model, pane: Pane) -> u64 {
-    let rates = model.list(pane).lines().iter().filter_map(|line| line.rate);
-    rates.fold(0, u64::saturating_add)
 }
 
 fn running(model: &Model) -> usize {
@@ -279,9 +312,11 @@ fn running(model: &Model) -> usize {
 }
 
 fn processes(model: &Model) -> String {
-    let all = model.tick().map_or(0, |tick| tick.processes as usize);
+    let all = model.processes().unwrap_or(0);
     let shown = running(model);
-    let narrow = model.coverage() == Coverage::Selected || model.settings.idle == Idle::Hidden;
+    let narrow = model.coverage() == Coverage::Selected
+        || model.filter().is_some()
+        || model.settings.idle == Idle::Hidden;
     if narrow && shown < all {
         format!("{shown} of {all}")
     } else {

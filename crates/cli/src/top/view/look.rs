@@ -116,6 +116,10 @@ fn ascii(c: char) -> Cow<'static, str> {
         '→' => "->",
         '≥' => ">=",
         '␣' => "Space",
+        '↵' => "Enter",
+        '▏' | '├' => "|",
+        '▸' => ">",
+        '▾' => "v",
         c if c.is_ascii() => return Cow::Owned(c.to_string()),
         _ => "?",
     })

@@ -8,30 +8,26 @@ use super::pen::Pen;
 use super::pen::Span;
 use crate::top::layout::Area;
 use crate::top::layout::Size;
+use crate::top::model::arrange::CHOICES;
+use crate::top::model::outline::Shape;
 use crate::top::model::sort::Direction;
-use crate::top::model::sort::SortKey;
 use crate::top::model::Model;
 
 /// Draws the columns to sort by.
 pub fn sort_menu(model: &Model, choice: usize, pen: &mut Pen) {
-    let Some(pane) = model.screen.pane() else {
-        return;
-    };
-    let keys = SortKey::of(pane);
-    let area = centred(model.size, 40, keys.len());
+    let choices = model.sort_choices();
+    let area = centred(model.size, 40, choices.len());
     pen.clear(area);
     pen.frame(area, Border::Focused, ["Sort by", "Enter sort"]);
     let inner = area.inner();
     let visible = usize::from(inner.height);
     let from = (choice + 1).saturating_sub(visible);
-    let sort = model.list(pane).sort;
-    for (row, (index, key)) in
-        (0..inner.height).zip(keys.iter().enumerate().skip(from).take(visible))
-    {
-        let arrow = match (*key == sort.key, sort.direction) {
-            (false, _) => " ",
-            (true, Direction::Ascending) => "▲",
-            (true, Direction::Descending) => "▼",
+    let shown = choices.iter().enumerate().skip(from).take(visible);
+    for (row, (index, line)) in (0..inner.height).zip(shown) {
+        let arrow = match line.direction {
+            None => " ",
+            Some(Direction::Ascending) => "▲",
+            Some(Direction::Descending) => "▼",
         };
         let mark = if index == choice { ">" } else { " " };
         let span = Span {
@@ -39,7 +35,36 @@ pub fn sort_menu(model: &Model, choice: usize, pen: &mut Pen) {
             y: inner.y + row,
             width: inner.width,
         };
-        let text = format!("{mark}{arrow} {:<8} {}", key.title(), key.meaning());
+        let text = format!("{mark}{arrow} {:<8} {}", line.title, line.meaning);
+        pen.put(span, &text, Role::Plain);
+        if index == choice {
+            pen.mark(span, Modifier::REVERSED);
+        }
+    }
+}
+
+/// Draws what processes can be put together by.
+pub fn group_menu(model: &Model, choice: usize, pen: &mut Pen) {
+    let area = centred(model.size, 44, CHOICES.len());
+    pen.clear(area);
+    pen.frame(area, Border::Focused, ["Group by", "Enter group"]);
+    let inner = area.inner();
+    let from = (choice + 1).saturating_sub(usize::from(inner.height));
+    let shown = CHOICES.iter().enumerate().skip(from);
+    for (y, (index, (by, letter, meaning))) in (inner.y..inner.y + inner.height).zip(shown) {
+        let now = match model.shape() {
+            Shape::Groups(current) => current == *by,
+            Shape::Flat => index == 0,
+            Shape::Tree => false,
+        };
+        let span = Span {
+            x: inner.x,
+            y,
+            width: inner.width,
+        };
+        let mark = if index == choice { ">" } else { " " };
+        let current = if now { "•" } else { " " };
+        let text = format!("{mark}{current} {letter}  {:<10} {meaning}", by.name());
         pen.put(span, &text, Role::Plain);
         if index == choice {
             pen.mark(span, Modifier::REVERSED);

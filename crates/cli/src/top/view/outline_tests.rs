@@ -1,0 +1,179 @@
+//! Groups and trees on the screen.
+
+use crossterm::event::KeyCode;
+
+use super::text;
+use crate::args::query::GroupChoice;
+use crate::session::watch::Details;
+use crate::top::fixture;
+use crate::top::fixture::hands;
+use crate::top::fixture::NOW;
+use crate::top::model::arrange::CHOICES;
+use crate::top::model::outline::Kind;
+use crate::top::model::outline::Shape;
+use crate::top::model::screen::Pane;
+use crate::top::model::Model;
+
+// Three workers of nginx more, of which only one has traffic.
+fn grouped(width: u16, height: u16, keys: &str) -> Model {
+    let mut model = fixture::watched(width, height);
+    let mut sample = fixture::web01(NOW + 1);
+    for (pid, busy) in [(1188, true), (1189, false), (1190, false)] {
+        let mut row = sample.rows[1].clone();
+        row.facts.id.pid = pid;
+        row.facts.id.start_ns += u64::from(pid);
+        row.flows.rest();
+        if busy {
+            row.flows.external[0][0].tick.rx = 4321;
+        }
+        sample.rows.push(row);
+    }
+    fixture::feed(&mut model, sample);
+    hands::press(&mut model, keys);
+    model
+}
+
+#[test]
+fn scenario_21_groups_open_and_add_up() {
+    let mut model = grouped(80, 24, "bs");
+    hands::code(&mut model, KeyCode::Down);
+    hands::code(&mut model, KeyCode::Down);
+    hands::press(&mut model, "e");
+    let screen = text(&model);
+    insta::assert_snapshot!("groups_80x24", screen);
+    assert!(screen.contains("grouped by unit · by RX+TX"), "{screen}");
+    assert!(screen.contains("▾ nginx.service"), "{screen}");
+    let entries = model.entries();
+    let at = entries
+        .iter()
+        .position(|entry| matches!(entry.kind, Kind::Group { open: true, .. }))
+        .unwrap();
+    let children = &entries[at + 1..at + 4];
+    let sum = |get: fn(&crate::top::model::line::Line) -> Option<u64>| {
+        children.iter().map(|entry| get(&entry.line).unwrap()).sum()
+    };
+    let group = &entries[at].line;
+    assert_eq!(group.rx, Some(sum(|line| line.rx)));
+    assert_eq!(group.tx, Some(sum(|line| line.tx)));
+    assert_eq!(group.total, Some(sum(|line| line.total)));
+    assert_eq!(
+        group.connections.unwrap(),
+        children
+            .iter()
+            .map(|entry| entry.line.connections.unwrap())
+            .sum::<u32>()
+    );
+}
+
+#[test]
+fn whatever_the_word_groups_add_up_to_all_processes() {
+    let mut model = grouped(80, 24, "");
+    let plain: u64 = model
+        .list(Pane::Live)
+        .lines()
+        .iter()
+        .filter_map(|line| line.rate)
+        .sum();
+    for (by, letter, _) in CHOICES.iter().skip(1) {
+        hands::press(&mut model, "b");
+        hands::press(&mut model, &letter.to_string());
+        assert_eq!(model.shape(), Shape::Groups(*by));
+        hands::press(&mut model, "E");
+        let (mut groups, mut members) = (0, 0);
+        for entry in model.entries() {
+            let rate = entry.line.rate.unwrap();
+            match entry.kind {
+                Kind::Group { .. } => groups += rate,
+                Kind::Member { .. } | Kind::Idle { .. } => members += rate,
+            }
+        }
+        assert_eq!((groups, members), (plain, plain), "{by:?}");
+        assert!(text(&model).contains(&format!("grouped by {}", by.name())));
+    }
+    hands::press(&mut model, "bp");
+    assert_eq!(model.shape(), Shape::Flat);
+}
+
+#[test]
+fn the_menu_and_the_next_key_go_through_all_words() {
+    let mut model = grouped(80, 24, "b");
+    insta::assert_snapshot!("group_menu_80x24", text(&model));
+    hands::code(&mut model, KeyCode::Down);
+    hands::code(&mut model, KeyCode::Enter);
+    assert_eq!(model.shape(), Shape::Groups(GroupChoice::Name));
+    for _ in 1..CHOICES.len() {
+        hands::press(&mut model, "B");
+    }
+    assert_eq!(model.shape(), Shape::Flat);
+}
+
+#[test]
+fn groups_by_connections_ask_for_them() {
+    let mut model = fixture::model(80, 24);
+    hands::press(&mut model, "br");
+    assert_eq!(model.wants(), Details::Connections);
+    assert!(text(&model).contains("Asking the agent for connections."));
+    let mut model = grouped(80, 24, "br");
+    assert!(text(&model).contains("203.0.113.200"), "{}", text(&model));
+    hands::press(&mut model, "{{");
+    assert!(text(&model).contains("are not kept."), "{}", text(&model));
+}
+
+#[test]
+fn details_of_a_group_list_its_processes() {
+    let mut model = grouped(100, 30, "bs");
+    hands::code(&mut model, KeyCode::Down);
+    hands::code(&mut model, KeyCode::Down);
+    hands::code(&mut model, KeyCode::Enter);
+    let screen = text(&model);
+    insta::assert_snapshot!("group_details_100x30", screen);
+    assert!(screen.contains("Group nginx.service"), "{screen}");
+    assert!(screen.contains("4 processes"), "{screen}");
+    hands::code(&mut model, KeyCode::Esc);
+    hands::press(&mut model, "e");
+    hands::code(&mut model, KeyCode::Down);
+    hands::code(&mut model, KeyCode::Enter);
+    assert!(text(&model).contains("Process 1187 nginx"));
+}
+
+#[test]
+fn a_filter_and_the_past_work_with_groups() {
+    let mut model = grouped(80, 24, "bs/unit:nginx");
+    hands::code(&mut model, KeyCode::Enter);
+    let screen = text(&model);
+    assert!(
+        screen.contains("1 group") && screen.contains("FILTER"),
+        "{screen}"
+    );
+    hands::press(&mut model, "P");
+    assert!(text(&model).contains("nginx.service"));
+    hands::code(&mut model, KeyCode::Esc);
+    hands::press(&mut model, "/");
+    hands::press(&mut model, "zzz");
+    assert!(text(&model).contains("No rows match"), "{}", text(&model));
+}
+
+#[test]
+fn a_tree_puts_processes_below_their_parents() {
+    let mut model = fixture::empty(80, 24);
+    let mut sample = fixture::web01(NOW);
+    for row in &mut sample.rows {
+        row.facts.parent_pid = match row.facts.id.pid {
+            1187 => Some(602),
+            2863 | 5120 => Some(1187),
+            // Nobody is its own ancestor.
+            602 => Some(2863),
+            _ => Some(1),
+        };
+    }
+    fixture::feed(&mut model, sample);
+    hands::press(&mut model, "t");
+    insta::assert_snapshot!("tree_80x24", text(&model));
+    assert_eq!(model.entries().len(), 12);
+    hands::press(&mut model, "E");
+    assert!(model.entries().len() < 12);
+    hands::press(&mut model, "E");
+    assert_eq!(model.entries().len(), 12);
+    hands::code(&mut model, KeyCode::F(5));
+    assert_eq!(model.shape(), Shape::Flat);
+}
