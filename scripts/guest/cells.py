@@ -33,26 +33,31 @@ class Run:
 class Guest:
     """All runs with one hook set on one kernel."""
 
-    def __init__(self, kernel, hooks, sections):
+    def __init__(self, kernel, hooks, sections, wanted):
+        """`wanted`: the sections that must be there, if the agent serves at all."""
         self.kernel, self.hooks = kernel, hooks
         self.impossible, self.runs, self.lost = "", [], 0
         self.costs = verifier.costs(sections)
         self.release = sections["release"].text.strip() if "release" in sections else ""
-        selftest = sections.get("selftest")
-        if selftest is None or "{" not in selftest.text:
+        if "selftest" not in sections:
             self.impossible = refusal(sections)
+            if not self.impossible:
+                self.runs.append(Run("start", "", FAILED, "no agent serves: see the guest's console"))
             return
-        for name in ("selftest", "load"):
-            if name in sections:
-                self.take(sections[name])
-        if "tests" in sections:
-            self.runs += tested(sections["tests"])
+        for name in wanted:
+            section = sections.get(name)
+            if section is None or section.code is None:
+                self.runs.append(Run(name, "", FAILED, "it did not end in time"))
+            elif name == "tests":
+                self.runs += tested(section)
+            else:
+                self.take(name, section)
 
-    def take(self, selftest):
+    def take(self, name, selftest):
         """The runs of one selftest."""
         if "{" not in selftest.text:
-            words = selftest.text.strip().splitlines()[-1:] or ["it said nothing"]
-            self.runs.append(Run("load", "", FAILED, words[0]))
+            words = selftest.text.strip().splitlines() or ["it said nothing"]
+            self.runs.append(Run(name, "", FAILED, words[0]))
             return
         found = LOST.search(selftest.text)
         lost = int(found.group(1)) if found else 0
@@ -106,13 +111,12 @@ def tested(section):
 
 
 def refusal(sections):
-    """Why a guest has no results: the agent's own words if it had any."""
-    said = [section.text for name, section in sections.items() if name in ("agent", "selftest")]
-    lines = [line for text in said for line in text.splitlines()]
-    for line in lines:
+    """Why an agent does not serve, in its own words; empty: it has not said so."""
+    said = sections["agent"].text if "agent" in sections else ""
+    for line in said.splitlines():
         if line.startswith("netmon-agent: "):
             return line.removeprefix("netmon-agent: ")
-    return lines[-1] if lines else "the guest said nothing: see its console"
+    return ""
 
 
 class Expected:

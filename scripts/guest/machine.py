@@ -7,6 +7,9 @@ from pathlib import Path
 
 from guest import Failure
 
+# What a kernel says when a CPU does nothing but one thing.
+STALL = "detected stalls on CPUs/tasks"
+CPUS = 2
 MARK = re.compile(r"^@@ (\w+) (begin|end (\d+))$")
 
 
@@ -27,28 +30,51 @@ def vmlinuz(kernel):
     raise Failure(f"no kernel image in {kernel}")
 
 
-def boot(kernel, archives, disk, cpus, limit, log):
-    """Runs a guest until it powers off, or for `limit` seconds. `disk` is not changed. Gives its
-    sections by name; what its console said goes to the file `log`."""
+class Outcome:
+    """What became of a guest."""
+
+    def __init__(self, found, ended, console):
+        self.sections = found
+        # It powered off; else its time was up.
+        self.ended = ended
+        # What its kernel died of, in words, or None.
+        self.died = None
+        if "Kernel panic" in console:
+            self.died = "its kernel died"
+        elif not ended and STALL in console:
+            self.died = "its kernel hung"
+
+
+def boot(kernel, archives, disk, limit, log, one_thread=False):
+    """Runs a guest until it powers off, or for `limit` seconds. `disk` is not changed. What its console
+    said goes to the file `log`.
+
+    The emulator runs the two CPUs in threads of its own. Where a kernel patches its code while another
+    CPU runs it, such a thread may go on with a translation of what was there before: 5.10 was seen with
+    both CPUs hitting for ever a breakpoint that was not in memory any more, and kernels died of it at
+    boot. With `one_thread` that cannot happen, and the guest is slower."""
     with tempfile.TemporaryDirectory(prefix="netmon-guest-") as directory:
         initrd, output = Path(directory) / "initrd", Path(directory) / "output"
         initrd.write_bytes(b"".join(archives))
         output.touch()
         options = "console=ttyS0 panic=-1 quiet mitigations=off nowatchdog tsc=reliable"
-        command = ["qemu-system-x86_64", "-machine", "q35,accel=tcg", "-cpu", "max",
-                   "-smp", str(cpus), "-m", "1024", "-nodefaults", "-display", "none",
+        accelerator = "tcg,thread=single" if one_thread else "tcg"
+        command = ["qemu-system-x86_64", "-machine", "q35", "-accel", accelerator, "-cpu", "max",
+                   "-smp", str(CPUS), "-m", "1024", "-nodefaults", "-display", "none",
                    "-no-reboot", "-kernel", vmlinuz(kernel), "-initrd", initrd,
                    "-append", options,
                    "-drive", f"file={disk},format=raw,if=virtio,snapshot=on",
                    "-serial", f"file:{log}", "-serial", f"file:{output}"]
+        ended = True
         try:
             subprocess.run(command, timeout=limit, check=True, stdin=subprocess.DEVNULL,
                            stderr=subprocess.PIPE)
         except subprocess.TimeoutExpired:
-            pass
+            ended = False
         except subprocess.CalledProcessError as error:
             raise Failure(f"qemu: {error.stderr.decode(errors='replace').strip()}") from error
-        return sections(output.read_text(errors="replace"))
+        return Outcome(sections(output.read_text(errors="replace")), ended,
+                       log.read_text(errors="replace"))
 
 
 def sections(text):

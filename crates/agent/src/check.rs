@@ -3,6 +3,7 @@
 use std::io;
 use std::io::Write;
 
+use netmon_bpf::preemption::Preemption;
 use netmon_bpf::traffic::Options;
 use netmon_bpf::traffic::Probe;
 
@@ -50,7 +51,8 @@ fn print(options: &Options) -> anyhow::Result<()> {
         )?;
     }
     writeln!(out)?;
-    for capability in capabilities(probe.hook_set(), &probe.hooks(), None) {
+    let preemption = Preemption::find_out();
+    for capability in capabilities(probe.hook_set(), &probe.hooks(), preemption, None) {
         let word = if capability.available { "ok" } else { "n/a" };
         let reason = capability.reason.unwrap_or_default();
         writeln!(out, "{:<15} {word:<4} {reason}", capability.name)?;

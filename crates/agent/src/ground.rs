@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use netmon_bpf::plan::HookSet;
+use netmon_bpf::preemption::Preemption;
 use netmon_bpf::traffic::Entries;
 use netmon_bpf::traffic::Handover;
 use netmon_bpf::traffic::Probe;
@@ -14,6 +15,8 @@ use nix::sys::utsname::UtsName;
 pub struct Ground {
     /// Which set counts.
     pub hook_set: HookSet,
+    /// Whether programs may be preempted here, so that some miss events.
+    pub preemption: Preemption,
     /// Where the maps and links are pinned.
     pub directory: PathBuf,
     /// When the counters were made, boot clock, ns.
@@ -42,6 +45,7 @@ impl Ground {
     pub fn of(probe: &Probe) -> Self {
         Ground {
             hook_set: probe.hook_set(),
+            preemption: Preemption::find_out(),
             directory: probe.directory(),
             created: probe.created(),
             capacity: probe.capacity(),

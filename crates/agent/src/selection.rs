@@ -16,6 +16,7 @@ use crate::subject::ProcessSubject;
 /// A checked filter.
 #[derive(Debug, Clone)]
 pub struct Selection {
+    /// In order: whoever asks for thousands must not make every process cost as many comparisons.
     pids: Vec<u32>,
     names: Vec<Pattern>,
     uids: Vec<u32>,
@@ -48,8 +49,10 @@ impl Selection {
         if expression.uses_user_names() {
             return Err("filter: expected users by number, as in user:1000".to_owned());
         }
+        let mut pids = filter.pids;
+        pids.sort_unstable();
         Ok(Selection {
-            pids: filter.pids,
+            pids,
             names,
             uids: filter.uids,
             exited: (live != exited).then_some(exited),
@@ -180,9 +183,8 @@ impl Selection {
             .and_then(|path| path.rsplit('/').next());
         let named =
             |p: &Pattern| p.matches(&facts.name) || executable.is_some_and(|e| p.matches(e));
-        any(&self.pids, |pid| *pid == facts.id.pid)
-            && any(&self.uids, |uid| *uid == facts.uid)
-            && any(&self.names, named)
+        let listed = self.pids.is_empty() || self.pids.binary_search(&facts.id.pid).is_ok();
+        listed && any(&self.uids, |uid| *uid == facts.uid) && any(&self.names, named)
     }
 }
 

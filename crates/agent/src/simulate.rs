@@ -24,6 +24,7 @@ use anyhow::Context;
 use netmon_bpf::plan::Hook;
 use netmon_bpf::plan::HookSet;
 use netmon_bpf::plan::Kind;
+use netmon_bpf::preemption::Preemption;
 use netmon_bpf::traffic::Entries;
 use netmon_bpf::traffic::Handover;
 use netmon_bpf::traffic::HookState;
@@ -151,6 +152,7 @@ impl Simulation {
     pub fn ground(&self) -> Ground {
         Ground {
             hook_set: HookSet::Tracepoint,
+            preemption: Preemption::Never,
             directory: PathBuf::from("/sys/fs/bpf/netmon"),
             created: self.created,
             capacity: Entries {

@@ -88,7 +88,12 @@ impl About {
             }),
             hook_set: ground.hook_set.to_string(),
             hooks: condition.hooks.iter().map(hook).collect(),
-            capabilities: capabilities(ground.hook_set, &condition.hooks, condition.health),
+            capabilities: capabilities(
+                ground.hook_set,
+                &condition.hooks,
+                ground.preemption,
+                condition.health,
+            ),
             pins: Some(v1::Pins {
                 directory: Some(ground.directory.display().to_string()),
                 since: time(ground.created),

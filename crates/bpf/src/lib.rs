@@ -23,6 +23,8 @@ mod connection;
 
 pub mod support;
 
+pub mod preemption;
+
 pub mod plan;
 
 mod layout;

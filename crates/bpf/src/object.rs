@@ -165,6 +165,7 @@ pub(crate) struct Constants {
     pub(crate) follows: u32,
     pub(crate) counts_written: bool,
     pub(crate) only_upper_protocols: bool,
+    pub(crate) counts_consumed: bool,
     /// Only the seed needs it, and only where [`Support::perf_links`] is missing.
     pub(crate) socket_file_ops: u64,
 }
@@ -177,6 +178,7 @@ impl Constants {
             follows: 0,
             counts_written: false,
             only_upper_protocols: false,
+            counts_consumed: false,
             socket_file_ops: 0,
         }
     }
@@ -187,6 +189,7 @@ impl Constants {
             follows: 0,
             counts_written: plan.counts_written,
             only_upper_protocols: plan.only_upper_protocols,
+            counts_consumed: plan.counts_consumed,
             socket_file_ops: 0,
         }
     }
@@ -350,6 +353,7 @@ fn set_constants(object: &mut OpenObject, constants: Constants) {
         bytes[std::mem::offset_of!(rodata, counts_written)] = constants.counts_written.into();
         bytes[std::mem::offset_of!(rodata, only_upper_protocols)] =
             constants.only_upper_protocols.into();
+        bytes[std::mem::offset_of!(rodata, counts_consumed)] = constants.counts_consumed.into();
     }
 }
 

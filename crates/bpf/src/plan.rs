@@ -4,8 +4,11 @@
 use std::fmt;
 
 use crate::support::Support;
+use hooks::hook;
 
 pub use crate::hook_set::HookSet;
+
+mod hooks;
 
 /// How a program is attached.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,6 +43,9 @@ impl fmt::Display for Kind {
     }
 }
 
+/// What a kernel that preempts may put a task aside in.
+const TRAMPOLINES: [Kind; 3] = [Kind::Fentry, Kind::Fexit, Kind::RawTracepoint];
+
 /// One program and where it goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Hook {
@@ -62,6 +68,11 @@ impl Hook {
             .iter()
             .any(|prefix| self.program.starts_with(prefix))
     }
+
+    /// Whether bytes are lost for good where the kernel puts a task aside inside the program.
+    pub fn loses_when_preempted(&self) -> bool {
+        TRAMPOLINES.contains(&self.kind) && !self.heals()
+    }
 }
 
 /// Whether a kernel may put a task aside inside this program, which is said of those it does not
@@ -69,11 +80,7 @@ impl Hook {
 pub(crate) fn preemptible(program: &str) -> bool {
     let known = known();
     let hook = known.iter().find(|hook| hook.program == program);
-    program != "process_rename_btf"
-        && hook.is_none_or(|hook| {
-            let trampolines = [Kind::Fentry, Kind::Fexit, Kind::RawTracepoint];
-            trampolines.contains(&hook.kind)
-        })
+    program != "process_rename_btf" && hook.is_none_or(|hook| TRAMPOLINES.contains(&hook.kind))
 }
 
 /// What to load for one set.
@@ -89,9 +96,12 @@ pub struct Plan {
     pub counts_written: bool,
     /// `only_upper_protocols` of `calls.h`.
     pub only_upper_protocols: bool,
+    /// `counts_consumed` of `mptcp.h`.
+    pub counts_consumed: bool,
 }
 
-/// The plans to try, best first. With `asked`, only that one.
+/// The plans to try, best first. With `asked`, only of that one. A set may have two: the first of
+/// them needs kprobes for splice from MPTCP, the second does without.
 ///
 /// A set that lacks what it needs is left out; [`missing`] says what that is.
 pub fn plans(support: &Support, asked: Option<HookSet>) -> Vec<Plan> {
@@ -99,7 +109,7 @@ pub fn plans(support: &Support, asked: Option<HookSet>) -> Vec<Plan> {
         .into_iter()
         .filter(|set| asked.is_none_or(|asked| asked == *set))
         .filter(|set| missing(support, *set).is_none())
-        .map(|set| plan(support, set))
+        .flat_map(|set| ways(support, set))
         .collect()
 }
 
@@ -119,35 +129,46 @@ pub fn missing(support: &Support, set: HookSet) -> Option<&'static str> {
     }
 }
 
-fn plan(support: &Support, set: HookSet) -> Plan {
-    let mut required = life_cycle(support);
-    let mut optional = vec![rename(support)];
+fn ways(support: &Support, set: HookSet) -> Vec<Plan> {
+    let plain = plan(support, set, false);
+    if set == HookSet::Fexit || !support.perf_links || !support.mptcp_release {
+        return vec![plain];
+    }
+    vec![plan(support, set, true), plain]
+}
+
+fn plan(support: &Support, set: HookSet, consumed: bool) -> Plan {
+    let mut required = hooks::life_cycle(support);
+    let mut optional = vec![hooks::rename(support)];
+    if consumed {
+        required.push(hooks::CONSUMED);
+    }
     match set {
         HookSet::Tracepoint => {
-            required.extend(CALLS);
-            optional.extend(UDP_PEERS);
-            optional.extend(splices(support));
+            required.extend(hooks::CALLS);
+            optional.extend(hooks::UDP_PEERS);
+            optional.extend(hooks::splices(support, consumed));
         }
         HookSet::Kprobe => {
             required.extend(if support.perf_links {
-                ENTRIES
+                hooks::ENTRIES
             } else {
-                ENTRIES_BTF
+                hooks::ENTRIES_BTF
             });
-            optional.push(SOCKET_RELEASE);
+            optional.push(hooks::SOCKET_RELEASE);
             // What is above plain TCP has only its calls. Where tracepoints tell their results, no
             // preemption loses them; and sendfile goes past no tracepoint of MPTCP and kTLS.
             if support.call_tracepoints && !support.sendpage {
-                optional.extend(CALLS);
+                optional.extend(hooks::CALLS);
             } else {
-                optional.extend(inet_calls(support));
+                optional.extend(hooks::inet_calls(support));
             }
-            optional.extend(splices(support));
+            optional.extend(hooks::splices(support, consumed));
         }
         HookSet::Fexit => {
-            required.extend(inet_calls(support));
-            optional.extend(UDP_PEERS);
-            optional.extend(splices(support));
+            required.extend(hooks::inet_calls(support));
+            optional.extend(hooks::UDP_PEERS);
+            optional.extend(hooks::splices(support, consumed));
         }
     }
     Plan {
@@ -156,200 +177,8 @@ fn plan(support: &Support, set: HookSet) -> Plan {
         optional,
         counts_written: set == HookSet::Kprobe,
         only_upper_protocols: set == HookSet::Kprobe,
+        counts_consumed: consumed,
     }
-}
-
-const fn hook(
-    program: &'static str,
-    target: &'static str,
-    kind: Kind,
-    purpose: &'static str,
-) -> Hook {
-    Hook {
-        program,
-        target,
-        kind,
-        purpose,
-    }
-}
-
-fn life_cycle(support: &Support) -> Vec<Hook> {
-    // Before 5.15 only BTF attachments can be pinned, and what cannot stops with the agent.
-    let (kind, names) = if support.perf_links {
-        (
-            Kind::Tracepoint,
-            [
-                "process_exit",
-                "process_exec",
-                "tcp_state",
-                "tcp_destroy",
-                "tcp_rx",
-            ],
-        )
-    } else {
-        (
-            Kind::RawTracepoint,
-            [
-                "process_exit_btf",
-                "process_exec_btf",
-                "tcp_state_btf",
-                "tcp_destroy_btf",
-                "tcp_rx_btf",
-            ],
-        )
-    };
-    vec![
-        hook(
-            names[0],
-            "sched:sched_process_exit",
-            kind,
-            "end of processes",
-        ),
-        hook(
-            names[1],
-            "sched:sched_process_exec",
-            kind,
-            "names after exec",
-        ),
-        hook(
-            names[2],
-            "sock:inet_sock_set_state",
-            kind,
-            "TCP connections",
-        ),
-        hook(names[3], "tcp:tcp_destroy_sock", kind, "end of TCP sockets"),
-        hook(names[4], "tcp:tcp_rcv_space_adjust", kind, "TCP receive"),
-    ]
-}
-
-fn rename(support: &Support) -> Hook {
-    let (program, kind) = if support.perf_links && support.rename_names_thread {
-        ("process_rename", Kind::Tracepoint)
-    } else {
-        ("process_rename_btf", Kind::RawTracepoint)
-    };
-    hook(program, "task:task_rename", kind, "names after prctl")
-}
-
-const CALLS: [Hook; 2] = [
-    hook(
-        "call_tx",
-        "sock:sock_send_length",
-        Kind::Tracepoint,
-        "TCP and UDP send",
-    ),
-    hook(
-        "call_rx",
-        "sock:sock_recv_length",
-        Kind::Tracepoint,
-        "UDP, MPTCP and kTLS receive",
-    ),
-];
-
-const SOCKET_RELEASE: Hook = hook(
-    "socket_release",
-    "sock_release",
-    Kind::Cgroup,
-    "end of UDP sockets",
-);
-
-const UDP_PEERS: [Hook; 5] = [
-    SOCKET_RELEASE,
-    hook(
-        "udp_tx4",
-        "sendmsg4",
-        Kind::Cgroup,
-        "peers of unconnected UDP",
-    ),
-    hook(
-        "udp_tx6",
-        "sendmsg6",
-        Kind::Cgroup,
-        "peers of unconnected UDP",
-    ),
-    hook(
-        "udp_rx4",
-        "recvmsg4",
-        Kind::Cgroup,
-        "peers of unconnected UDP",
-    ),
-    hook(
-        "udp_rx6",
-        "recvmsg6",
-        Kind::Cgroup,
-        "peers of unconnected UDP",
-    ),
-];
-
-const ENTRIES: [Hook; 4] = [
-    hook("tcp_tx", "tcp_push", Kind::Kprobe, "TCP send"),
-    hook("udp_skb_tx4", "ip_send_skb", Kind::Kprobe, "UDP send"),
-    hook("udp_skb_tx6", "ip6_send_skb", Kind::Kprobe, "UDP send"),
-    hook("udp_skb_rx", "skb_consume_udp", Kind::Kprobe, "UDP receive"),
-];
-
-const ENTRIES_BTF: [Hook; 4] = [
-    hook("tcp_tx_btf", "tcp_push", Kind::Fentry, "TCP send"),
-    hook("udp_skb_tx4_btf", "ip_send_skb", Kind::Fentry, "UDP send"),
-    hook("udp_skb_tx6_btf", "ip6_send_skb", Kind::Fentry, "UDP send"),
-    hook(
-        "udp_skb_rx_btf",
-        "skb_consume_udp",
-        Kind::Fentry,
-        "UDP receive",
-    ),
-];
-
-fn inet_calls(support: &Support) -> Vec<Hook> {
-    let mut hooks = vec![
-        hook("inet_tx4", "inet_sendmsg", Kind::Fexit, "send calls"),
-        hook("inet_rx4", "inet_recvmsg", Kind::Fexit, "receive calls"),
-    ];
-    if support.ipv6_calls {
-        hooks.push(hook("inet_tx6", "inet6_sendmsg", Kind::Fexit, "send calls"));
-        hooks.push(hook(
-            "inet_rx6",
-            "inet6_recvmsg",
-            Kind::Fexit,
-            "receive calls",
-        ));
-    }
-    if support.sendpage {
-        hooks.push(hook(
-            "inet_page_tx",
-            "inet_sendpage",
-            Kind::Fexit,
-            "sendfile and splice",
-        ));
-        hooks.push(hook(
-            "no_page_tx",
-            "sock_no_sendpage",
-            Kind::Fexit,
-            "sendfile and splice",
-        ));
-    }
-    hooks
-}
-
-fn splices(support: &Support) -> Vec<Hook> {
-    let tls = hook(
-        "tls_splice_rx",
-        "tls_sw_splice_read",
-        Kind::Fexit,
-        "splice from kTLS",
-    );
-    let mptcp = hook(
-        "mptcp_splice_rx",
-        "mptcp_splice_read",
-        Kind::Fexit,
-        "splice from MPTCP",
-    );
-    let known = [(support.tls_splice, tls), (support.mptcp_splice, mptcp)];
-    known
-        .into_iter()
-        .filter(|(there, _)| *there)
-        .map(|(_, hook)| hook)
-        .collect()
 }
 
 /// Every hook that some kernel has, to give names to what is pinned.
@@ -367,9 +196,10 @@ pub(crate) fn known() -> Vec<Hook> {
             ..Support::default()
         };
         for set in HookSet::ALL {
-            let plan = plan(&support, set);
-            hooks.extend(plan.required);
-            hooks.extend(plan.optional);
+            for plan in [false, true].map(|consumed| plan(&support, set, consumed)) {
+                hooks.extend(plan.required);
+                hooks.extend(plan.optional);
+            }
         }
     }
     hooks
@@ -382,15 +212,15 @@ pub(crate) fn known_sets(set: HookSet) -> Vec<Vec<Hook>> {
         ..Support::default()
     };
     [true, false]
-        .map(|perf_links| plan(&kernel(perf_links), set).required)
+        .map(|perf_links| plan(&kernel(perf_links), set, false).required)
         .into()
 }
 
 /// One hook of a set that stands for it when only finding out what the kernel allows.
 pub(crate) fn sample(set: HookSet) -> Option<Hook> {
     match set {
-        HookSet::Tracepoint => CALLS.first().copied(),
-        HookSet::Kprobe => ENTRIES.first().copied(),
+        HookSet::Tracepoint => hooks::CALLS.first().copied(),
+        HookSet::Kprobe => hooks::ENTRIES.first().copied(),
         HookSet::Fexit => Some(hook("inet_tx4", "inet_sendmsg", Kind::Fexit, "send calls")),
     }
 }

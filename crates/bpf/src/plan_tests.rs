@@ -129,3 +129,33 @@ fn what_is_above_tcp_is_counted_by_calls_that_no_preemption_loses() {
         assert!(!with(&old, "call_tx") && with(&old, "inet_tx4"), "{old:?}");
     }
 }
+
+#[test]
+fn splice_from_mptcp_goes_by_what_no_preemption_loses_where_kprobes_are_allowed() {
+    let new = kernel(|k| {
+        k.mptcp_splice = true;
+        k.mptcp_release = true;
+    });
+    for set in HookSet::ALL {
+        let plans = plans(&new, Some(set));
+        let programs = |plan: &Plan| -> Vec<&str> {
+            let all = plan.required.iter().chain(&plan.optional);
+            all.map(|hook| hook.program).collect()
+        };
+        for plan in &plans {
+            let programs = programs(plan);
+            let (consumed, spliced) = (
+                programs.contains(&"msk_rx"),
+                programs.contains(&"mptcp_splice_rx"),
+            );
+            assert!(consumed != spliced, "one of them, or bytes count twice");
+            assert_eq!(plan.counts_consumed, consumed);
+        }
+        let first = plans.first().unwrap();
+        assert_eq!(first.counts_consumed, set != HookSet::Fexit, "{set}");
+        assert!(
+            !plans.last().unwrap().counts_consumed,
+            "a way without kprobes"
+        );
+    }
+}

@@ -33,6 +33,9 @@ const ROUND: u64 = 2_000_000;
 const WINDOW: u64 = 1_000_000;
 /// 100 ms in all.
 const ROUNDS: u32 = 50;
+/// How long they then wait for what is done. It takes microseconds; but it is a system call, and on
+/// a virtual machine its CPU may be taken away: whatever happens, nobody is stopped for longer. ns.
+const PATIENCE: u64 = 20_000_000;
 /// States of a meeting other than the number of a round.
 const ACTING: u32 = u32::MAX - 1;
 const OVER: u32 = u32::MAX;
@@ -69,7 +72,11 @@ pub(crate) fn with_cpus_stopped<T>(act: impl FnOnce() -> T) -> (T, io::Result<()
         let place = meeting.gather(scope);
         let done = act();
         drop(over);
-        (done, place.map(drop))
+        let waited = match meeting.impatient.load(SeqCst) {
+            false => place.map(drop),
+            true => Err(io::Error::other("it took longer than any CPU may wait")),
+        };
+        (done, waited)
     })
 }
 
@@ -82,6 +89,8 @@ struct Meeting {
     arrived: [AtomicU32; ROUNDS as usize],
     /// A thread could not get to its CPU.
     broken: AtomicBool,
+    /// A thread went before it was over.
+    impatient: AtomicBool,
 }
 
 impl Default for Meeting {
@@ -90,6 +99,7 @@ impl Default for Meeting {
             state: AtomicU32::new(0),
             arrived: [const { AtomicU32::new(0) }; ROUNDS as usize],
             broken: AtomicBool::new(false),
+            impatient: AtomicBool::new(false),
         }
     }
 }
@@ -156,8 +166,13 @@ impl Meeting {
                 }
                 std::hint::spin_loop();
             }
-            // Everybody had arrived: now it is short, and nobody may leave.
+            // Everybody had arrived: now it is short, and nobody should leave.
+            let end = now() + PATIENCE;
             while self.state.load(SeqCst) == ACTING {
+                if now() >= end {
+                    self.impatient.store(true, SeqCst);
+                    return;
+                }
                 std::hint::spin_loop();
             }
         }
@@ -345,6 +360,34 @@ mod tests {
         }
         visit_cpus().unwrap();
         let_readers_end().unwrap();
+    }
+
+    #[test]
+    fn nobody_waits_for_ever_for_what_does_not_end() {
+        if Place::first().is_err() {
+            eprintln!("SKIPPED: no right to real-time priority");
+            return;
+        }
+        if online().unwrap().len() < 2 {
+            eprintln!("SKIPPED: one CPU has nobody to wait for");
+            return;
+        }
+        let mut held = true;
+        // A machine whose CPUs others use all the time may miss all the rounds.
+        for _ in 0..20 {
+            let (released, stopped) = with_cpus_stopped(|| {
+                // As a system call that blocks would: off the CPU.
+                std::thread::sleep(std::time::Duration::from_nanos(3 * PATIENCE));
+                "done"
+            });
+            assert_eq!(released, "done");
+            let error = stopped.expect_err("nobody waits so long").to_string();
+            held = !error.contains("longer than any CPU may wait");
+            if !held {
+                break;
+            }
+        }
+        assert!(!held, "the CPUs never met");
     }
 
     #[test]

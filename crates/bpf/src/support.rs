@@ -31,6 +31,8 @@ pub struct Support {
     pub tls_splice: bool,
     /// See `tls_splice`.
     pub mptcp_splice: bool,
+    /// What was received over MPTCP, splice or not, can be told where its lock is given back.
+    pub mptcp_release: bool,
     /// `inet6_sendmsg` is in the kernel image.
     pub ipv6_calls: bool,
     /// Where the cgroup v2 tree is mounted.
@@ -70,6 +72,9 @@ impl Support {
             // Modules have type information of their own.
             tls_splice: function("tls_sw_splice_read") || Path::new(TLS_BTF).exists(),
             mptcp_splice: function("mptcp_splice_read"),
+            mptcp_release: function("mptcp_splice_read")
+                && function("mptcp_release_cb")
+                && has_member(&btf, "mptcp_sock", "bytes_consumed"),
             ipv6_calls: function("inet6_sendmsg"),
             cgroup_root: cgroup_root(),
             memory: memory(),

@@ -8,6 +8,7 @@ pub mod selection;
 pub mod selftest;
 pub mod shaping;
 pub mod top;
+pub mod trace;
 pub mod watch;
 
 use clap::Parser;
@@ -21,6 +22,7 @@ use self::info::StatusArgs;
 use self::query::QueryArgs;
 use self::selftest::SelftestArgs;
 use self::top::TopArgs;
+use self::trace::TraceArgs;
 use self::watch::ProcessesArgs;
 use self::watch::WatchArgs;
 
@@ -69,6 +71,8 @@ pub enum Command {
     /// List connections and their traffic, once or repeatedly
     #[command(visible_aliases = ["conns", "ss"])]
     Connections(Box<ConnectionsArgs>),
+    /// Follow packets through the kernel, point by point
+    Trace(Box<TraceArgs>),
     /// Health of the agent: what it counts, what it cannot, what it costs
     Status(StatusArgs),
     /// Make traffic of known size and check what the agent counted

@@ -1,7 +1,7 @@
 //! From selection options to what the agent is asked for and what the client keeps of it.
 
 mod hosts;
-mod interfaces;
+pub mod interfaces;
 mod ports;
 mod words;
 

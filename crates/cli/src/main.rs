@@ -23,6 +23,7 @@ mod target;
 mod tell;
 mod text;
 mod top;
+mod trace;
 mod units;
 mod watch;
 
@@ -72,6 +73,7 @@ fn main() -> ExitCode {
         Command::Query(args) => block_on(query::run(*args, &global)),
         Command::Processes(args) => block_on(processes::run(*args, &global)),
         Command::Connections(args) => block_on(connections::run(*args, &global)),
+        Command::Trace(args) => block_on(trace::run(*args, &global)),
         Command::Status(args) => block_on(status::run(&args, &global)),
         Command::Selftest(args) => block_on(selftest::run(&args, &global)),
         Command::Completions(args) => block_on(manual::completions(&args)),

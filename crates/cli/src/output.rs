@@ -16,6 +16,7 @@ pub mod past;
 pub mod record;
 pub mod sink;
 pub mod table;
+pub mod trace;
 pub mod value;
 
 use std::io::IsTerminal as _;

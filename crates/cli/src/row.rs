@@ -6,6 +6,7 @@
 
 pub mod connection;
 pub mod decode;
+pub mod packet;
 pub mod past;
 pub mod scope;
 

@@ -6,6 +6,7 @@ pub mod capabilities;
 pub mod fold;
 pub mod history;
 pub mod merge;
+pub mod trace;
 pub mod watch;
 
 use std::io::Write as _;
@@ -266,7 +267,9 @@ impl Session {
 
     // How long the agent may say nothing before it counts as lost.
     fn patience(&self) -> Duration {
-        Duration::from_secs(10).max(self.agent.tick * 5)
+        let usual = Duration::from_secs(10).max(self.agent.tick * 5);
+        // Who gives a slow machine longer to begin gives it as long to go on.
+        usual.max(self.target.connect_timeout)
     }
 
     fn lost(&self, status: Option<&Status>) -> Failure {

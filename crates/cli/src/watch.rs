@@ -251,8 +251,12 @@ fn ticks(interval: Option<Duration>, tick: Duration) -> Result<u32, Failure> {
     u32::try_from(wanted / step).map_err(|_| Failure::Usage("--interval is too long".to_owned()))
 }
 
-// A process that has moved no bytes yet is not known to the agent, but will be.
-async fn find_pids(session: &mut Session, pids: &[u32], tell: Tell) -> Result<(), Failure> {
+/// Warns of those of `pids` that neither the agent nor this machine has. A process that has moved no
+/// bytes yet is not known to the agent, but will be.
+///
+/// # Errors
+/// There is none of them, or the agent is gone.
+pub async fn find_pids(session: &mut Session, pids: &[u32], tell: Tell) -> Result<(), Failure> {
     if pids.is_empty() {
         return Ok(());
     }

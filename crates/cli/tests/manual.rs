@@ -29,6 +29,7 @@ fn completions_and_manual_pages_need_no_agent() {
         let outcome = run(nowhere, &["completions", shell]);
         assert_eq!(outcome.code, 0);
         assert!(outcome.stdout.contains("processes"), "{shell}");
+        assert!(outcome.stdout.contains("debug-points"), "{shell}");
     }
     let directory = tempfile::tempdir().unwrap();
     assert_eq!(
@@ -40,6 +41,7 @@ fn completions_and_manual_pages_need_no_agent() {
         "netmon-watch.1",
         "netmon-processes.1",
         "netmon-query.1",
+        "netmon-trace.1",
     ] {
         assert!(directory.path().join(page).exists(), "{page}");
     }
@@ -48,7 +50,7 @@ fn completions_and_manual_pages_need_no_agent() {
 #[test]
 fn every_command_about_traffic_has_three_examples() {
     let nowhere = Path::new("/nonexistent/agent.sock");
-    for command in ["top", "watch", "query", "processes", "connections"] {
+    for command in ["top", "watch", "query", "processes", "connections", "trace"] {
         let help = run(nowhere, &[command, "-h"]).stdout;
         let examples = help.split("Examples:").nth(1).unwrap_or_default();
         let lines = examples.lines();

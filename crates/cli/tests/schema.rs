@@ -7,11 +7,13 @@ mod support;
 use std::collections::BTreeSet;
 
 use netmon_api::v1;
+use netmon_api::v1::watch_packets_response::Event as Packets;
 use netmon_api::v1::watch_traffic_response::Event;
 use serde_json::Value;
 use support::agent::FakeAgent;
 use support::agent::Script;
 use support::agent::Step;
+use support::packets;
 use support::past::Past;
 use support::program::run;
 use support::reply;
@@ -203,6 +205,34 @@ fn answers_of_the_history_fit() {
     });
     assert_fits(&run(&nothing.socket(), &["query", "-f", "jsonl"]).stdout);
     assert_fits(&run(&nothing.socket(), &["query", "-j"]).stdout);
+}
+
+#[test]
+fn traces_fit() {
+    let steps = vec![
+        packets::started(),
+        packets::counts(1, 20, 5, false),
+        packets::told(packets::events()),
+        packets::told(vec![v1::PacketEvent {
+            point: 99,
+            ..v1::PacketEvent::default()
+        }]),
+        // An agent that does not say for how long it has counted, and whose counts go backwards.
+        packets::Step::event(Packets::Statistics(v1::TraceStatistics::default())),
+        packets::Step::Idle,
+    ];
+    let agent = FakeAgent::tracing(steps);
+    let trace = |args: &[&str]| assert_fits(&run(&agent.socket(), args).stdout);
+    let kinds = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
+    assert_eq!(
+        trace(&["trace", "-j", "-n", "6"]),
+        kinds(&["bye", "hello", "notice", "trace", "trace_stats"])
+    );
+    assert_eq!(
+        trace(&["trace", "-j", "-s", "-n", "2"]),
+        kinds(&["bye", "hello", "trace_stats"])
+    );
+    assert_eq!(trace(&["status", "--json"]), kinds(&["status"]));
 }
 
 #[test]

@@ -44,8 +44,8 @@ pub struct Member {
     pub told: bool,
     /// Cumulative.
     pub traffic: Traffic,
-    /// Each with its part of the usual rate.
-    lines: Vec<(ConnectionReading, Pair)>,
+    /// Each with its part of the usual rate; `None`: nobody has described it.
+    lines: Vec<(ConnectionReading, Option<Pair>)>,
     mix: [u64; 4],
     usual: Pair,
 }
@@ -90,7 +90,7 @@ impl Member {
         mix[0] = 100 - mix[1] - mix[2] - mix[3];
         let listed = scenario.connection.iter().filter(|c| c.pid == process.pid);
         let mut member = Member {
-            lines: listed.map(|c| line(c, &facts)).collect(),
+            lines: listed.map(|c| (line(c, &facts), part(c))).collect(),
             series: Series::of(process, scenario)?,
             usual: process.rate.map(|size| size.0),
             facts,
@@ -123,9 +123,7 @@ impl Member {
                 state: is_tcp.then_some(super::scenario::TcpState::Established),
                 rate: Default::default(),
             };
-            let (mut reading, part) = line(&connection, &self.facts);
-            reading.id = self.id(self.lines.len());
-            self.lines.push((reading, part));
+            self.lines.push((line(&connection, &self.facts), None));
         }
         for n in 0..self.lines.len() {
             self.lines[n].0.id = self.id(n);
@@ -172,11 +170,12 @@ impl Member {
             count(&mut self.traffic.flows[side], rest);
             let mut rest = bytes;
             for (line, part) in &mut self.lines {
-                let bytes = share(bytes, part[side], self.usual[side]).min(rest);
+                let part = part.map_or(0, |part| part[side]);
+                let bytes = share(bytes, part, self.usual[side]).min(rest);
                 rest -= bytes;
                 count(flow(line, side), bytes);
             }
-            let plain = self.lines.iter().position(|(_, part)| *part == [0; 2]);
+            let plain = self.lines.iter().position(|(_, part)| part.is_none());
             if let Some((line, _)) = self.lines.get_mut(plain.unwrap_or(0)) {
                 count(flow(line, side), rest);
             }
@@ -204,7 +203,11 @@ fn flow(line: &mut ConnectionReading, side: usize) -> &mut Flow {
     }
 }
 
-fn line(connection: &Connection, facts: &Facts) -> (ConnectionReading, Pair) {
+fn part(connection: &Connection) -> Option<Pair> {
+    Some(connection.rate.map(|size| size.0))
+}
+
+fn line(connection: &Connection, facts: &Facts) -> ConnectionReading {
     let is_loopback = |address: &SocketAddr| address.ip().is_loopback();
     let loopback = connection.remote.as_ref().is_some_and(is_loopback);
     let (transport, state) = match (connection.state, connection.remote) {
@@ -217,7 +220,7 @@ fn line(connection: &Connection, facts: &Facts) -> (ConnectionReading, Pair) {
         rtt_variation_us: Some(500),
         ..TcpHealth::default()
     };
-    let reading = ConnectionReading {
+    ConnectionReading {
         id: 0,
         process: facts.id,
         shared: false,
@@ -232,6 +235,5 @@ fn line(connection: &Connection, facts: &Facts) -> (ConnectionReading, Pair) {
         rx: Flow::default(),
         tx: Flow::default(),
         tcp: (transport == Transport::Tcp).then_some(health),
-    };
-    (reading, connection.rate.map(|size| size.0))
+    }
 }

@@ -84,6 +84,7 @@ enum socket_flags {
 	SOCKET_SETTLED = 2,   /* loopback was decided by device or address, for good */
 	SOCKET_ADDRESSED = 4, /* UDP that names the peer in each call although it is connected */
 	SOCKET_USED = 8,      /* payload has moved since the counters look */
+	SOCKET_CONSUMED = 16, /* MPTCP: `rx_seq` says how much of what was consumed is counted */
 };
 
 /* What became of a TCP connection. */

@@ -3,6 +3,7 @@
 #ifndef NETMON_CALLS_H
 #define NETMON_CALLS_H
 
+#include "mptcp.h"
 #include "tcp.h"
 
 /* Set before loading: results tell only about sockets whose bytes are not seen elsewhere (K). */
@@ -88,7 +89,7 @@ static __always_inline void call_received(const struct sock *sk, __u16 family, _
 	if (counted_elsewhere(sk, protocol))
 		return;
 	duty = duty_now();
-	if (!duty.control)
+	if (!duty.control || counted_as_consumed(sk, protocol))
 		return;
 	if (protocol == IPPROTO_TCP && !has_upper_protocol(sk)) {
 		/* tcp_consumed has it, unless the socket could have no entry. */

@@ -185,6 +185,11 @@ struct tcp_sock {
 	__u8 chrono_type : 2;
 };
 
+/* Begins with a struct sock. How much the application has taken out: from 6.9 on. */
+struct mptcp_sock {
+	__u64 bytes_consumed;
+};
+
 /* The send path before 6.5: protocols that can take pages have a sendpage of their own. */
 struct proto___sendpage {
 	void *sendpage;

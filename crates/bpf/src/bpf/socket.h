@@ -145,6 +145,23 @@ static __always_inline __u32 first_tx_seq(const struct tcp_sock *tcp, bool activ
 	return BPF_CORE_READ(tcp, snd_una) - (__u32)BPF_CORE_READ(tcp, bytes_acked) + active;
 }
 
+static __always_inline __u32 mptcp_consumed_seq(const struct sock *sk)
+{
+	return BPF_CORE_READ((const struct mptcp_sock *)sk, bytes_consumed);
+}
+
+/*
+ * From here on what is consumed counts. What came before is counted already, or was not seen: an
+ * entry is made when the socket is connected or accepted, before anybody can read from it.
+ */
+static __always_inline void begin_consumed(const struct sock *sk, struct socket_state *socket)
+{
+	if (!bpf_core_field_exists(struct mptcp_sock, bytes_consumed))
+		return;
+	socket->rx_seq = mptcp_consumed_seq(sk);
+	socket->flags |= SOCKET_CONSUMED;
+}
+
 /*
  * The entry of a socket, or `fresh` filled in when it cannot have one. A TCP socket that the
  * programs did not see being opened is younger than the counters once those older have been
@@ -165,6 +182,8 @@ static __always_inline struct socket_state *socket_of(struct duty duty, const st
 	if (fresh->protocol != IPPROTO_TCP) {
 		if (!duty.control->sockets_released)
 			return fresh;
+		if (fresh->protocol == IPPROTO_MPTCP)
+			begin_consumed(sk, fresh);
 	} else if (!(fresh->flags & SOCKET_IGNORED)) {
 		/* Who is counted by call results stays so, or some bytes would count twice. */
 		if (sockets_overflowed())

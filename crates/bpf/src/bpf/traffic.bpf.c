@@ -144,6 +144,17 @@ int call_rx(struct trace_event_raw_sock_msg_length *ctx)
 	return 0;
 }
 
+/*
+ * The release callback of MPTCP sockets, process context, under the lock. 7.0 and up, in T and K where
+ * kprobes are allowed.
+ */
+SEC("?kprobe/mptcp_release_cb")
+int msk_rx(struct pt_regs *ctx)
+{
+	mptcp_consumed(ARG1(ctx));
+	return 0;
+}
+
 /* ---- hook sets T and F: peers of unconnected UDP, and the end of sockets ---- */
 
 static __always_inline __u8 peer_v6(struct bpf_sock_addr *ctx)
@@ -426,6 +437,8 @@ int seed(struct bpf_iter__task_file *ctx)
 		return 0;
 	fresh.owner = key;
 	fresh.opened = 0;
+	if (fresh.protocol == IPPROTO_MPTCP)
+		begin_consumed(sk, &fresh);
 	if (fresh.protocol == IPPROTO_TCP) {
 		if (fresh.state != TCP_SYN_SENT)
 			fresh.fate = FATE_ESTABLISHED;

@@ -30,6 +30,7 @@ use crate::pins::ONLY;
 use crate::plan;
 use crate::plan::Hook;
 use crate::plan::HookSet;
+use crate::plan::Kind;
 use crate::plan::Plan;
 use crate::seeder;
 use crate::seeder::Seeder;
@@ -85,6 +86,7 @@ pub(super) fn make(pins: &PinDirectory, options: &Options) -> Result<Started> {
                 if refusal.reason.kind() == io::ErrorKind::PermissionDenied
                     && options.hooks.is_none()
                     && plan.set == HookSet::Tracepoint
+                    && refusal.hook.kind == Kind::Tracepoint
                 {
                     let doing = format!("attach to {}", refusal.hook.target);
                     return Err(Error::NoRight {
@@ -233,8 +235,9 @@ fn replace(directory: &Path, maps: &Maps, set: HookSet, schema: &mut control) ->
     let support = Support::find_out()?;
     let generation = next_generation(schema);
     remove_links(directory, |g| g == generation)?;
-    let plan = plan_of(&support, set)?;
-    let left_out = attach_all(&plan, Constants::of(&plan, generation), &support, directory)?;
+    let plans = plans_of(&support, set)?;
+    let constants = |plan: &Plan| Constants::of(plan, generation);
+    let left_out = attach_first(&plans, constants, &support, directory)?;
     let before = Programs::open(directory, set, schema.active_generation)?;
     let missed = missed_before(maps, schema.active_generation)?;
     let after = Programs::open(directory, set, generation)?;
@@ -264,27 +267,37 @@ pub(super) fn next_generation(schema: &control) -> u32 {
         .max(FIRST_GENERATION)
 }
 
-/// How this kernel counts with a set that counts already.
-pub(super) fn plan_of(support: &Support, set: HookSet) -> Result<Plan> {
-    let plan = plan::plans(support, Some(set)).into_iter().next();
-    plan.ok_or_else(|| {
+/// How this kernel counts with a set that counts already, best first; at least one way.
+pub(super) fn plans_of(support: &Support, set: HookSet) -> Result<Vec<Plan>> {
+    let plans = plan::plans(support, Some(set));
+    if plans.is_empty() {
         let reason = plan::missing(support, set).unwrap_or("not possible");
-        refusal(set, "", reason.to_owned())
-    })
+        return Err(refusal(set, "", reason.to_owned()));
+    }
+    Ok(plans)
 }
 
-/// Attaches what is required, or nothing; what else there is, as far as possible.
-pub(super) fn attach_all(
-    plan: &Plan,
-    constants: Constants,
+/// Attaches what the first plan that the kernel takes requires, or nothing; of what else is in it, as
+/// much as possible.
+pub(super) fn attach_first(
+    plans: &[Plan],
+    constants: impl Fn(&Plan) -> Constants,
     support: &Support,
     directory: &Path,
 ) -> Result<LeftOut> {
-    if let Err(refused) = attach(&plan.required, constants, support, directory)? {
-        let reason = reason(&refused.reason);
-        return Err(refusal(plan.set, refused.hook.target, reason));
+    let mut refusals = Vec::new();
+    for plan in plans {
+        let constants = constants(plan);
+        match attach(&plan.required, constants, support, directory)? {
+            Ok(()) => return attach_each(&plan.optional, constants, support, directory),
+            Err(refused) => refusals.push(Refusal {
+                set: plan.set,
+                hook: refused.hook.target.to_owned(),
+                reason: reason(&refused.reason),
+            }),
+        }
     }
-    attach_each(&plan.optional, constants, support, directory)
+    Err(Error::NoHookSet { refused: refusals })
 }
 
 fn refusal(set: HookSet, hook: &str, reason: String) -> Error {

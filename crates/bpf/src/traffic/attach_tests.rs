@@ -192,8 +192,8 @@ fn switches(name: &str, times: u32, hand_over: impl Fn(&Maps, &control)) -> Opti
     let directory = probe.directory();
     let mut schema = probe.maps.control(&directory).unwrap();
     let support = Support::find_out().unwrap();
-    let plan = plan_of(&support, probe.hook_set()).unwrap();
-    attach_all(&plan, Constants::of(&plan, 2), &support, &directory).unwrap();
+    let plans = plans_of(&support, probe.hook_set()).unwrap();
+    attach_first(&plans, |plan| Constants::of(plan, 2), &support, &directory).unwrap();
     let flood = Flood::start();
     let mut longest = Duration::ZERO;
     for turn in 0..times {

@@ -130,12 +130,16 @@ impl Programs {
     pub(super) fn explore(&mut self) -> Result<()> {
         let support = Support::find_out()?;
         let directory = self.directory.clone();
-        let Some(plan) = plan::plans(&support, Some(self.set)).into_iter().next() else {
+        let attached = |hook: &Hook| self.attached.iter().any(|a| a.hook.program == hook.program);
+        let plans = plan::plans(&support, Some(self.set));
+        let Some(plan) = plans
+            .into_iter()
+            .find(|plan| plan.required.iter().all(attached))
+        else {
             return Ok(());
         };
         let there = |hook: &Hook| {
-            self.attached.iter().any(|a| a.hook.program == hook.program)
-                || self.refused.iter().any(|(h, _)| h.program == hook.program)
+            attached(hook) || self.refused.iter().any(|(h, _)| h.program == hook.program)
         };
         let tried: Vec<Hook> = plan
             .optional

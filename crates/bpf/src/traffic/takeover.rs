@@ -18,11 +18,11 @@
 
 use libbpf_rs::MapCore;
 
-use super::attach::attach_all;
+use super::attach::attach_first;
 use super::attach::leave_missed;
 use super::attach::next_generation;
 use super::attach::pinned_set;
-use super::attach::plan_of;
+use super::attach::plans_of;
 use super::attach::preemptible;
 use super::attach::sockets_released;
 use super::carry::carry;
@@ -45,6 +45,7 @@ use crate::pins::store;
 use crate::pins::Maps;
 use crate::pins::PinDirectory;
 use crate::pins::ONLY;
+use crate::plan::Plan;
 use crate::standstill::at_standstill;
 use crate::standstill::let_programs_end;
 use crate::support::Support;
@@ -117,7 +118,7 @@ fn follow(
 ) -> Result<control> {
     let set = pinned_set(&schema, options, &older.directory)?;
     let support = Support::find_out()?;
-    let plan = plan_of(&support, set)?;
+    let plans = plans_of(&support, set)?;
     let directory = pins.prepare()?;
     let limits = Limits {
         processes: older.processes.max_entries(),
@@ -141,11 +142,11 @@ fn follow(
         mirror.copy()?;
     }
     let generation = next_generation(&schema);
-    let constants = Constants {
+    let constants = |plan: &Plan| Constants {
         follows: schema.active_generation,
-        ..Constants::of(&plan, generation)
+        ..Constants::of(plan, generation)
     };
-    let left_out = attach_all(&plan, constants, &support, &directory)?;
+    let left_out = attach_first(&plans, constants, &support, &directory)?;
     let_programs_end(slow)?;
     for (what, mirror) in [("processes", &processes), ("sockets", &sockets)] {
         if !mirror.follow()? {

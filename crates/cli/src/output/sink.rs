@@ -59,13 +59,14 @@ impl Sink {
     /// As [`write`](Self::write).
     pub async fn write_whole(
         &mut self,
-        text: String,
+        text: impl Into<Vec<u8>>,
         signals: &mut Signals,
     ) -> Result<(Written, Option<Outcome>), Failure> {
-        if text.is_empty() {
+        let bytes = text.into();
+        if bytes.is_empty() {
             return Ok((Written::Whole, None));
         }
-        let write = self.write(text);
+        let write = self.write(bytes);
         tokio::pin!(write);
         tokio::select! {
             written = &mut write => Ok((written?, None)),
@@ -82,12 +83,13 @@ impl Sink {
     ///
     /// # Errors
     /// The text could not be written for another reason than a closed pipe.
-    pub async fn write(&mut self, text: String) -> Result<Written, Failure> {
+    pub async fn write(&mut self, text: impl Into<Vec<u8>>) -> Result<Written, Failure> {
+        let bytes = text.into();
         let Some(mut out) = self.out.take() else {
             return Ok(Written::Unread);
         };
         let written = tokio::task::spawn_blocking(move || {
-            let result = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+            let result = out.write_all(&bytes).and_then(|()| out.flush());
             (out, result)
         });
         let result = match written.await {

@@ -49,6 +49,10 @@ pub enum Value {
     Word(&'static str, &'static str),
     /// A short length of time, for programs in microseconds.
     Latency(Duration),
+    /// A moment to the microsecond.
+    Instant(Timestamp),
+    /// A very short length of time, in microseconds.
+    Micros(Duration),
 }
 
 /// How values are written for people.
@@ -146,6 +150,8 @@ impl Value {
             Self::Flag(flag) => flag.to_string(),
             Self::Word(short, _) => (*short).to_owned(),
             Self::Latency(length) => latency(*length),
+            Self::Instant(moment) => style.time.precise(*moment),
+            Self::Micros(length) => format!("{:.1}", micros(*length)),
         }
     }
 
@@ -164,6 +170,8 @@ impl Value {
             Self::Flag(flag) => flag.to_string(),
             Self::Word(_, long) => (*long).to_owned(),
             Self::Latency(length) => length.as_micros().to_string(),
+            Self::Instant(moment) => time.precise(*moment),
+            Self::Micros(length) => format!("{:.3}", micros(*length)),
         }
     }
 
@@ -172,7 +180,10 @@ impl Value {
         match (self, other) {
             (Self::Text(a), Self::Text(b)) => a.cmp(b),
             (Self::Time(a, _), Self::Time(b, _)) => a.cmp(b),
-            (Self::Span(a), Self::Span(b)) | (Self::Latency(a), Self::Latency(b)) => a.cmp(b),
+            (Self::Instant(a), Self::Instant(b)) => a.cmp(b),
+            (Self::Span(a), Self::Span(b))
+            | (Self::Latency(a), Self::Latency(b))
+            | (Self::Micros(a), Self::Micros(b)) => a.cmp(b),
             (Self::Word(_, a), Self::Word(_, b)) => a.cmp(b),
             (Self::Flag(a), Self::Flag(b)) => a.cmp(b),
             (Self::Share { part: a, .. }, Self::Share { part: b, .. })
@@ -183,6 +194,11 @@ impl Value {
             _ => Ordering::Equal,
         }
     }
+}
+
+/// With what is below a microsecond.
+pub fn micros(length: Duration) -> f64 {
+    length.as_secs_f64() * 1e6
 }
 
 // Three digits: "0.123ms", "12.3ms", "1.50s".

@@ -182,16 +182,21 @@ fn health(health: v1::TcpHealth) -> Health {
 }
 
 // `None`: not 4 or 16 bytes.
-fn endpoint(address: &[u8], port: u32) -> Option<Endpoint> {
-    let address = match address.len() {
-        4 => IpAddr::from(<[u8; 4]>::try_from(address).ok()?),
-        16 => IpAddr::from(<[u8; 16]>::try_from(address).ok()?),
-        _ => return None,
-    };
+fn endpoint(bytes: &[u8], port: u32) -> Option<Endpoint> {
     Some(Endpoint {
-        address: address.to_canonical(),
+        address: address(bytes)?,
         port: u16::try_from(port).unwrap_or_default(),
     })
+}
+
+/// 4 or 16 bytes in network order; mapped IPv4 is IPv4. `None`: another number of bytes.
+pub fn address(bytes: &[u8]) -> Option<IpAddr> {
+    let address = match bytes.len() {
+        4 => IpAddr::from(<[u8; 4]>::try_from(bytes).ok()?),
+        16 => IpAddr::from(<[u8; 16]>::try_from(bytes).ok()?),
+        _ => return None,
+    };
+    Some(address.to_canonical())
 }
 
 fn state(state: v1::ConnectionState) -> Option<SocketState> {

@@ -10,6 +10,8 @@ use super::capabilities::Capability;
 use crate::failure::Failure;
 use crate::filter::Need;
 use crate::row::decode::timestamp;
+use crate::row::packet;
+use crate::row::packet::Point;
 use crate::text::sanitize;
 
 /// The agent as of [`Agent::now`].
@@ -59,6 +61,8 @@ pub struct Agent {
     pub exited_oldest: Option<Timestamp>,
     /// Its past.
     pub history: History,
+    /// Where it can trace packets, and where not; empty: not said.
+    pub trace_points: Vec<Point>,
 }
 
 /// How the history is kept.
@@ -233,6 +237,7 @@ pub fn decode(agent: v1::GetAgentResponse) -> Agent {
             problem: retention.problem,
             damaged: retention.frames_damaged,
         },
+        trace_points: agent.trace_points.into_iter().map(packet::point).collect(),
     }
 }
 

@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use crate::row::packet::Point;
 use crate::session::agent;
 use crate::session::agent::Agent;
 use crate::text::sanitize;
@@ -35,6 +36,17 @@ pub struct Status<'a> {
     exited_oldest: Option<String>,
     history: History,
     load: Load,
+    trace_points: Vec<TracePoint>,
+}
+
+#[derive(Debug, Serialize)]
+struct TracePoint {
+    name: String,
+    kind: String,
+    purpose: String,
+    direction: &'static str,
+    available: bool,
+    reason: Option<String>,
 }
 
 #[derive(Debug, Serialize)]
@@ -165,6 +177,7 @@ pub fn status<'a>(agent: &Agent, problems: &'a [String]) -> Status<'a> {
             ticks_late: agent.load.ticks_late,
             samples_merged: agent.load.samples_merged,
         },
+        trace_points: agent.trace_points.iter().map(trace_point).collect(),
     }
 }
 
@@ -181,6 +194,17 @@ fn history(history: &agent::History) -> History {
         directory: history.directory.as_deref().map(clean),
         problem: history.problem.as_deref().map(clean),
         damaged: history.damaged,
+    }
+}
+
+fn trace_point(point: &Point) -> TracePoint {
+    TracePoint {
+        name: clean(&point.name),
+        kind: clean(&point.kind),
+        purpose: clean(&point.purpose),
+        direction: point.direction.name(),
+        available: point.refused.is_none(),
+        reason: point.refused.as_deref().map(clean),
     }
 }
 

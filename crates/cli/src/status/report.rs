@@ -8,6 +8,7 @@ use crate::session::agent::History;
 use crate::session::agent::Hook;
 use crate::session::agent::Tier;
 use crate::text::sanitize;
+use crate::trace::points;
 use crate::units::percent;
 use crate::units::span;
 
@@ -44,6 +45,7 @@ pub fn entries(agent: &Agent, style: &Style) -> Vec<Entry> {
     lines.extend(maps(agent));
     lines.extend(history(&agent.history, style));
     lines.push(entry("exited", exited(agent, style)));
+    lines.extend(trace(agent));
     lines.extend(losses(agent));
     lines.push(entry("load", load(agent, style)));
     lines
@@ -250,6 +252,20 @@ fn exited(agent: &Agent, style: &Style) -> String {
         }
         None => format!("kept {kept} of {capacity}"),
     }
+}
+
+// Where packets can be traced, and why not elsewhere.
+fn trace(agent: &Agent) -> Vec<Entry> {
+    if agent.trace_points.is_empty() {
+        return Vec::new();
+    }
+    let mut lines = vec![format!(
+        "attached only while somebody traces; {}",
+        points::allowed(&agent.trace_points)
+    )];
+    let missing = points::missing(&agent.trace_points);
+    lines.extend(missing.iter().map(|group| format!("not {}", group.text())));
+    labelled("trace", lines.into_iter())
 }
 
 fn losses(agent: &Agent) -> Vec<Entry> {

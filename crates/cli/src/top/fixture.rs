@@ -109,6 +109,7 @@ pub fn agent() -> Agent {
         program_id: Some(17),
     };
     Agent {
+        trace_points: Vec::new(),
         version: "0.1.0".to_owned(),
         api: "1.0".to_owned(),
         instance: "a".to_owned(),

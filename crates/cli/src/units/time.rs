@@ -27,6 +27,21 @@ impl TimeFormat {
         }
     }
 
+    /// The moment to the microsecond; of the day alone where people read it.
+    pub fn precise(self, time: Timestamp) -> String {
+        match self {
+            Self::Local => civil(time, TimeZone::system(), "%H:%M:%S.%6f"),
+            Self::Utc => civil(time, TimeZone::UTC, "%H:%M:%S.%6f"),
+            Self::Iso => civil(time, TimeZone::UTC, "%Y-%m-%dT%H:%M:%S.%6fZ"),
+            Self::Unix => {
+                let us = time.as_microsecond();
+                let sign = if us < 0 { "-" } else { "" };
+                let us = us.unsigned_abs();
+                format!("{sign}{}.{:06}", us / 1_000_000, us % 1_000_000)
+            }
+        }
+    }
+
     /// Time of day; with the date when it is not the day of `now`.
     pub fn clock(self, time: Timestamp, now: Timestamp) -> String {
         let zone = match self {
@@ -77,6 +92,22 @@ mod tests {
         ] {
             assert_eq!(format.date_time(time), expected);
         }
+    }
+
+    #[test]
+    fn a_precise_time_has_microseconds() {
+        let time = at("2026-11-20T17:56:05.000412999Z");
+        for (format, expected) in [
+            (TimeFormat::Utc, "17:56:05.000412"),
+            (TimeFormat::Iso, "2026-11-20T17:56:05.000412Z"),
+            (TimeFormat::Unix, "1795197365.000412"),
+        ] {
+            assert_eq!(format.precise(time), expected);
+        }
+        assert_eq!(
+            TimeFormat::Unix.precise(at("1969-12-31T23:59:59.5Z")),
+            "-0.500000"
+        );
     }
 
     #[test]

@@ -23,6 +23,7 @@ use tonic::Request;
 use tonic::Response;
 use tonic::Status;
 
+use super::packets;
 use super::past::Past;
 use super::reply;
 use super::sample;
@@ -40,6 +41,8 @@ pub struct Script {
     pub past: Option<Past>,
     /// Answer to ListConnections; closed ones only if asked for.
     pub connections: Vec<v1::Connection>,
+    /// What happens on every trace; empty: it cannot trace.
+    pub trace: Vec<packets::Step>,
 }
 
 impl Default for Script {
@@ -53,6 +56,7 @@ impl Default for Script {
             ]],
             past: None,
             connections: super::connection::connections(),
+            trace: Vec::new(),
         }
     }
 }
@@ -82,6 +86,7 @@ pub struct FakeAgent {
     questions: Arc<Mutex<Vec<v1::QueryHistoryRequest>>>,
     lists: Arc<Mutex<Vec<v1::Filter>>>,
     connection_lists: Arc<Mutex<Vec<v1::ListConnectionsRequest>>>,
+    traces: Arc<Mutex<Vec<v1::WatchPacketsRequest>>>,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
 }
@@ -94,6 +99,7 @@ impl FakeAgent {
         let questions = Arc::new(Mutex::new(Vec::new()));
         let lists = Arc::new(Mutex::new(Vec::new()));
         let connection_lists = Arc::new(Mutex::new(Vec::new()));
+        let traces = Arc::new(Mutex::new(Vec::new()));
         let service = Service {
             agent: script.agent,
             list: script.list,
@@ -104,6 +110,8 @@ impl FakeAgent {
             connections: script.connections,
             lists: Arc::clone(&lists),
             connection_lists: Arc::clone(&connection_lists),
+            trace: script.trace,
+            traces: Arc::clone(&traces),
         };
         let (stop, stopped) = oneshot::channel();
         let (ready, bound) = std::sync::mpsc::channel();
@@ -133,6 +141,7 @@ impl FakeAgent {
             questions,
             lists,
             connection_lists,
+            traces,
             stop: Some(stop),
             thread: Some(thread),
         }
@@ -174,6 +183,21 @@ impl FakeAgent {
         self.connection_lists.lock().unwrap().clone()
     }
 
+    /// An agent that traces packets.
+    pub fn tracing(steps: Vec<packets::Step>) -> Self {
+        let mut script = Script {
+            trace: steps,
+            ..Script::default()
+        };
+        script.agent.trace_points = packets::points();
+        Self::start(script)
+    }
+
+    /// The traces so far.
+    pub fn traces(&self) -> Vec<v1::WatchPacketsRequest> {
+        self.traces.lock().unwrap().clone()
+    }
+
     /// Where it listens.
     pub fn socket(&self) -> PathBuf {
         self.directory.path().join("agent.sock")
@@ -211,6 +235,8 @@ struct Service {
     connections: Vec<v1::Connection>,
     lists: Arc<Mutex<Vec<v1::Filter>>>,
     connection_lists: Arc<Mutex<Vec<v1::ListConnectionsRequest>>>,
+    trace: Vec<packets::Step>,
+    traces: Arc<Mutex<Vec<v1::WatchPacketsRequest>>>,
 }
 
 type Events<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
@@ -225,9 +251,16 @@ impl NetmonService for Service {
 
     async fn watch_packets(
         &self,
-        _request: Request<v1::WatchPacketsRequest>,
+        request: Request<v1::WatchPacketsRequest>,
     ) -> Result<Response<Self::WatchPacketsStream>, Status> {
-        Err(Status::unimplemented("this agent does not trace packets"))
+        if self.trace.is_empty() {
+            return Err(Status::unimplemented("this agent does not trace packets"));
+        }
+        if let [packets::Step::Fail(status)] = self.trace.as_slice() {
+            return Err(status.clone());
+        }
+        self.traces.lock().unwrap().push(request.into_inner());
+        Ok(Response::new(Box::pin(packets::play(self.trace.clone()))))
     }
 
     async fn list_connections(

@@ -5,6 +5,7 @@
 
 pub mod agent;
 pub mod connection;
+pub mod packets;
 pub mod past;
 pub mod program;
 pub mod reply;
