@@ -14,5 +14,6 @@ mod faults;
 mod history;
 mod readme;
 mod release;
+mod screen;
 mod takeover;
 mod viewers;
