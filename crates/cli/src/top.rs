@@ -1,7 +1,9 @@
 //! `netmon top`: the full screen, from the options to the last frame.
 
 pub mod action;
+pub mod clipboard;
 pub mod columns;
+pub mod file;
 #[cfg(test)]
 pub mod fixture;
 pub mod help;

@@ -19,9 +19,9 @@ use crate::units::span;
 Examples:
   netmon top
   netmon top -u www-data --sort tx
+  netmon top --at 03:12
   netmon top -g unit
   netmon top --filter '!port:22 rx>100K'
-  netmon top --at 03:12
   netmon top --view chart --interval 5s")]
 pub struct TopArgs {
     /// Step of the screen, a multiple of the agent's tick [default: 1s]

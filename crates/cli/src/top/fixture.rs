@@ -66,6 +66,7 @@ pub fn time(seq: u64) -> Timestamp {
 /// A tick without traffic.
 pub fn tick(seq: usize) -> Tick {
     Tick {
+        seq: seq as u64,
         time: time(seq as u64),
         length: Some(Duration::from_secs(1)),
         quality: Quality::Exact,

@@ -4,6 +4,7 @@ pub mod arrange;
 pub mod chart;
 pub mod cursor;
 pub mod details;
+pub mod export;
 pub mod feed;
 pub mod filtering;
 pub mod goto;
@@ -36,6 +37,7 @@ pub mod tick;
 
 use std::time::Duration;
 
+use self::export::Outgoing;
 use netmon_api::filter::Filter;
 
 use self::details::Details;
@@ -178,6 +180,7 @@ pub struct Model {
     members: Vec<Part>,
     scales: [Scale; 2],
     visited_peaks: Vec<TickNumber>,
+    outgoing: Option<Outgoing>,
     interval: Duration,
     merge: Merge,
     feed: feed::State,
@@ -231,6 +234,7 @@ impl Model {
             members: Vec::new(),
             scales: [Scale::default(); 2],
             visited_peaks: Vec::new(),
+            outgoing: None,
             interval: opening.interval,
             merge: Merge::new(1),
             feed: feed::State::new(opening.clock.running),

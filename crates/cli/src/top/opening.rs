@@ -199,9 +199,9 @@ impl Wishes {
             agent,
             clock,
             socket,
+            recall: Recall::new(self.history, self.at.clone(), when::boot()),
             narrow: self.selection.narrow.clone(),
             shape: self.shape,
-            recall: Recall::new(self.history, self.at.clone(), when::boot()),
             filtering: Filtering::new(self.words.clone(), earlier),
         }
     }

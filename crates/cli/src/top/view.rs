@@ -63,7 +63,7 @@ pub fn render(model: &Model, frame: &mut Frame) {
     footer::render(model, &mut pen);
     banner::render(model, &mut pen);
     match model.popup {
-        Popup::None => {}
+        Popup::None | Popup::Copy => {}
         Popup::Prompt(purpose) => prompt::render(model, purpose, &mut pen),
         Popup::Syntax { from } => syntax::render(model, from, &mut pen),
         Popup::Help { from } => help::render(model, from, &mut pen),

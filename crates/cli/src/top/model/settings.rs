@@ -18,6 +18,10 @@ pub struct Settings {
     pub scope: Scope,
     /// Processes without traffic in the tick.
     pub idle: Idle,
+    /// Ended processes in the list of the running ones.
+    pub mix: Mix,
+    /// What the waveform is about.
+    pub subject: Subject,
     /// What the RX and TX columns of running processes hold.
     pub numbers: Numbers,
     /// What the COMMAND column holds.
@@ -45,6 +49,8 @@ impl Default for Settings {
             time: TimeFormat::Local,
             scope: Scope::default(),
             idle: Idle::Shown,
+            mix: Mix::Apart,
+            subject: Subject::Rows,
             numbers: Numbers::Rates,
             command: Command::Name,
             average: Average::Tick,
@@ -65,6 +71,24 @@ pub enum Idle {
     Shown,
     /// Left out.
     Hidden,
+}
+
+/// Where ended processes are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mix {
+    /// In their own list.
+    Apart,
+    /// Among the running ones too.
+    Together,
+}
+
+/// What the waveform is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Subject {
+    /// All that is shown.
+    Rows,
+    /// The selected process.
+    Selected,
 }
 
 /// What the RX and TX columns of running processes hold.
