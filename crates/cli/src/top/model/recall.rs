@@ -126,6 +126,14 @@ impl Model {
         if self.recall.open.is_some() || self.link.offline().is_some() {
             return None;
         }
+        // It keeps processes, and the numbers are to be of some of their connections.
+        if self.narrow.is_some() {
+            if self.travelling() {
+                self.tell("the history has no connections: only what was seen here".to_owned());
+            }
+            self.recall.waiting.clear();
+            return None;
+        }
         self.recall.open = self.recall.waiting.pop_front();
         self.recall.open
     }
