@@ -39,7 +39,7 @@ fn received(probe: &mut Probe) -> u64 {
 }
 
 /// Pins that go with the test, also when it fails.
-struct Pins(Options);
+pub(in crate::traffic) struct Pins(Options);
 
 impl std::ops::Deref for Pins {
     type Target = Options;
@@ -57,7 +57,7 @@ impl Drop for Pins {
     }
 }
 
-fn options(name: &str) -> Option<Pins> {
+pub(in crate::traffic) fn options(name: &str) -> Option<Pins> {
     // SAFETY: geteuid has no preconditions.
     if unsafe { libc::geteuid() } != 0 || !Path::new("/sys/fs/bpf").exists() {
         eprintln!("SKIPPED: loading BPF programs needs root and a BPF file system");
