@@ -103,6 +103,7 @@ const HOUSES: [(&str, &[&str]); 3] = [
             "log",
             "selftest",
             "top",
+            "bench",
             "main",
         ],
     ),

@@ -438,3 +438,7 @@ fn decode_gap(gap: &v1::Gap) -> Gap {
         counters_kept: gap.counters_kept,
     }
 }
+
+#[cfg(test)]
+#[path = "watch_tests.rs"]
+mod tests;

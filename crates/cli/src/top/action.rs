@@ -6,6 +6,7 @@ use jiff::Timestamp;
 
 use super::columns::sockets::Holder;
 use super::layout::Size;
+use super::model::export::Field;
 use super::model::input::Edit;
 use super::model::past::Towards;
 use super::model::prompt::Purpose;
@@ -95,6 +96,16 @@ pub enum Action {
     ExpandAll,
     /// Hold the order of the list, or let it go.
     Freeze,
+    /// Keep a process in the middle and in the waveform, or let it go.
+    Follow,
+    /// Choose columns.
+    ColumnMenu,
+    /// Choose what to copy.
+    CopyMenu,
+    /// Copy something.
+    Copy(Field),
+    /// What has become of a file: where it is, or why it is not.
+    Written(Result<String, String>),
     /// Stop the numbers, or go on.
     Pause,
     /// To another moment.
@@ -200,6 +211,10 @@ pub enum Zooming {
 pub enum Switch {
     /// Idle processes.
     Idle,
+    /// Ended processes among the running ones.
+    Mix,
+    /// What the waveform is about.
+    Subject,
     /// Traffic that stays on the machine.
     Loopback,
     /// Bits or bytes.

@@ -307,7 +307,7 @@ fn views_popups_and_quitting_have_their_keys() {
 #[test]
 fn keys_of_later_versions_do_nothing() {
     let mut model = fixture::model(80, 24);
-    for key in ["F", "x", "y", "W", "C", "H", "V"] {
+    for key in ["H"] {
         assert_eq!(press(&mut model, key), Effect::Nothing, "{key}");
     }
 }
@@ -383,4 +383,52 @@ fn a_report_that_is_too_long_scrolls_to_its_end() {
     assert_eq!(model.report_from, end - 1);
     press(&mut model, "g");
     assert_eq!(model.report_from, 0);
+}
+
+#[test]
+fn a_followed_process_stays_in_the_middle_and_in_the_waveform() {
+    let mut model = fixture::model(80, 16);
+    for key in ["G", "F"] {
+        press(&mut model, key);
+    }
+    let id = model.list(Pane::Live).selected;
+    assert_eq!(model.chart_process(), id);
+    press(&mut model, "g");
+    press(&mut model, "jjj");
+    feed(&mut model, swapped(NOW + 1));
+    let rows = model.rows(Pane::Live);
+    let list = model.list(Pane::Live);
+    let at = list
+        .lines()
+        .iter()
+        .position(|line| Some(line.id) == list.selected);
+    assert!(at.unwrap() < rows);
+    press(&mut model, "F");
+    assert_eq!(model.chart_process(), None);
+    press(&mut model, "V");
+    assert_eq!(model.chart_process(), model.list(Pane::Live).selected);
+}
+
+#[test]
+fn the_waveform_of_one_process_is_its_traffic_alone() {
+    let mut model = fixture::model(80, 24);
+    code(&mut model, KeyCode::Down);
+    let whole = model.chart_speed();
+    press(&mut model, "V");
+    let line = model.list(Pane::Live).lines()[0];
+    assert_eq!(model.chart_speed(), [line.rx, line.tx]);
+    assert_ne!(model.chart_speed(), whole);
+    assert_eq!(model.speed(), whole);
+}
+
+#[test]
+fn ended_processes_can_be_among_the_running_ones() {
+    let mut model = fixture::model(100, 30);
+    let before = pids(&model).len();
+    press(&mut model, "x");
+    let mixed = pids(&model);
+    assert_eq!(mixed.len(), before + 7);
+    assert!(mixed.contains(&29881));
+    press(&mut model, "x");
+    assert_eq!(pids(&model).len(), before);
 }

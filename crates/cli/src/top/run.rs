@@ -11,8 +11,10 @@ use tokio_stream::StreamExt as _;
 
 use super::action::Action;
 use super::action::Clock;
+use super::file;
 use super::keys;
 use super::layout::Size;
+use super::model::export::Outgoing;
 use super::model::recall::Question;
 use super::model::settings::Mouse;
 use super::model::stored::Stored;
@@ -42,6 +44,12 @@ pub trait Display {
     /// # Errors
     /// The terminal is gone.
     fn clear(&mut self) -> io::Result<()>;
+
+    /// Puts a text into the clipboard of the terminal.
+    ///
+    /// # Errors
+    /// The terminal is gone.
+    fn copy(&mut self, text: &str) -> io::Result<()>;
 
     /// Takes the mouse or gives it back.
     ///
@@ -149,6 +157,15 @@ where
         let effect = model.apply(action);
         if let Some(question) = model.next_question() {
             outside.source.ask_past(question);
+        }
+        match model.take_outgoing() {
+            Some(Outgoing::Copy(text)) => outside.display.copy(&text)?,
+            Some(Outgoing::File { path, text, rows }) => {
+                let result =
+                    file::create(&path, &text).map(|()| format!("wrote {rows} rows to {path}"));
+                model.apply(Action::Written(result));
+            }
+            None => {}
         }
         match effect {
             Effect::Nothing => continue,

@@ -74,6 +74,7 @@ impl Source for Script {
 struct Counted {
     draws: Vec<Position>,
     cleared: usize,
+    copied: Vec<String>,
 }
 
 impl Display for Counted {
@@ -84,6 +85,11 @@ impl Display for Counted {
 
     fn clear(&mut self) -> io::Result<()> {
         self.cleared += 1;
+        Ok(())
+    }
+
+    fn copy(&mut self, text: &str) -> io::Result<()> {
+        self.copied.push(text.to_owned());
         Ok(())
     }
 

@@ -17,6 +17,7 @@ use nix::sys::signal::Signal;
 use ratatui::backend::CrosstermBackend;
 use ratatui::Terminal;
 
+use super::clipboard;
 use super::layout::Size;
 use super::model::settings::Charset;
 use super::model::settings::Mouse;
@@ -82,6 +83,10 @@ impl Display for Screen {
 
     fn clear(&mut self) -> io::Result<()> {
         self.terminal.clear()
+    }
+
+    fn copy(&mut self, text: &str) -> io::Result<()> {
+        execute!(io::stdout(), style::Print(clipboard::sequence(text)))
     }
 
     fn mouse(&mut self, mouse: Mouse) -> io::Result<()> {

@@ -222,6 +222,7 @@ impl Model {
             newest + 1 + missing.min(self.past.most()) as u64
         });
         let tick = Tick {
+            seq: sample.seq,
             time: sample.time,
             length: sample.length,
             quality: if sample.lower_bound {

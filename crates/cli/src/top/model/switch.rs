@@ -5,9 +5,11 @@ use super::screen::Screen;
 use super::settings;
 use super::settings::Command;
 use super::settings::Idle;
+use super::settings::Mix;
 use super::settings::Mouse;
 use super::settings::Numbers;
 use super::settings::Scaling;
+use super::settings::Subject;
 use super::Change;
 use super::Effect;
 use super::Model;
@@ -21,6 +23,23 @@ impl Model {
                 settings.idle = match settings.idle {
                     Idle::Shown => Idle::Hidden,
                     Idle::Hidden => Idle::Shown,
+                }
+            }
+            Switch::Mix => {
+                settings.mix = match settings.mix {
+                    Mix::Apart => Mix::Together,
+                    Mix::Together => Mix::Apart,
+                }
+            }
+            Switch::Subject => {
+                settings.subject = match settings.subject {
+                    Subject::Rows => Subject::Selected,
+                    Subject::Selected => Subject::Rows,
+                };
+                let none =
+                    self.settings.subject == Subject::Selected && self.chart_process().is_none();
+                if none {
+                    self.tell("no process is selected: the chart shows all rows".to_owned());
                 }
             }
             Switch::Loopback => {
