@@ -11,7 +11,7 @@ from guest.cells import refusal
 # The most it may cost over an empty program at the same hook.
 LIMIT = 360
 TEST = "traffic::cost_tests::what_a_send_costs"
-FIGURE = re.compile(r"^COST (\w+) (\w+) (\d+)$", re.MULTILINE)
+FIGURE = re.compile(r"COST (\w+) (\w+) (\d+)$", re.MULTILINE)
 JOB = """
 mount -t ext4 /dev/vda /mnt
 for name in proc sys dev run tmp; do mount -o rbind /$name /mnt/$name; done
