@@ -43,8 +43,8 @@ def arguments():
                         help="only count the instructions that a send costs, in a guest of one CPU")
     parser.add_argument("--readme", action="store_true",
                         help="write the outcome into the README (all hook sets, whole cases)")
-    parser.add_argument("--limit", type=int, default=600, metavar="SECONDS",
-                        help="for one guest (default: 600)")
+    parser.add_argument("--limit", type=int, default=1800, metavar="SECONDS",
+                        help="for one guest (default: 1800)")
     return parser.parse_args()
 
 
