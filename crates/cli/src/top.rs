@@ -8,6 +8,7 @@ pub mod config;
 pub mod file;
 #[cfg(test)]
 pub mod fixture;
+pub mod hangup;
 pub mod help;
 pub mod keys;
 pub mod layout;
@@ -74,6 +75,7 @@ pub async fn run(args: &TopArgs, global: &GlobalArgs) -> Result<Outcome, Failure
     let agent = session.agent().clone();
     let mut opening = wishes.opening(agent, clock(), socket, earlier);
 
+    hangup::end_with_the_terminal().map_err(broken)?;
     let mut display = Screen::take(opening.settings.mouse).map_err(broken)?;
     if wishes.asks_terminal() {
         opening.settings.charset = display.probe();
