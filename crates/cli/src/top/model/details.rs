@@ -179,6 +179,7 @@ impl Model {
             known: Known::new(&self.agent.capabilities, self.settings.scope),
             filter: filter.filter(|_| only.is_none()),
             only,
+            names: self.host_names(),
         }
     }
 
@@ -341,9 +342,7 @@ impl Model {
 
     /// One step back out of the details; `None`: there are none to leave.
     pub(super) fn leave_details(&mut self) -> Option<Change> {
-        if self.plan().details.is_none() {
-            return None;
-        }
+        self.plan().details?;
         if self.stage() == Stage::Full && layout::has_room_beside(self.size) {
             self.details.stage = match layout::always_has_details(self.size) {
                 true => Stage::Closed,
