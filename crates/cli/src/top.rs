@@ -1,8 +1,10 @@
 //! `netmon top`: the full screen, from the options to the last frame.
 
 pub mod action;
+pub mod bindings;
 pub mod clipboard;
 pub mod columns;
+pub mod config;
 pub mod file;
 #[cfg(test)]
 pub mod fixture;

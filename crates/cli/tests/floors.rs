@@ -101,6 +101,7 @@ const HOUSES: [(&str, &[&str]); 3] = [
             "log",
             "selftest",
             "top",
+            "bench",
             "main",
         ],
     ),

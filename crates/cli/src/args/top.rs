@@ -73,15 +73,23 @@ pub struct TopArgs {
     /// Order of the rows: any column, with :asc or :desc [default: rate]
     #[arg(long, value_name = "KEY")]
     pub sort: Option<SortArg>,
-    /// Put processes together by this
-    #[arg(short, long, value_name = "WHAT", default_value = "process")]
-    pub group: GroupChoice,
-    /// Colours
-    #[arg(long, value_name = "THEME", default_value = "auto")]
-    pub theme: ThemeChoice,
-    /// Characters for lines and bars
-    #[arg(long, value_name = "SET", default_value = "auto")]
-    pub charset: CharsetChoice,
+    /// Put processes together by this [default: process]
+    #[arg(short, long, value_name = "WHAT")]
+    pub group: Option<GroupChoice>,
+    /// Columns of the first view: a,b,c or +unit,-user
+    #[arg(
+        long,
+        value_name = "LIST",
+        value_delimiter = ',',
+        allow_hyphen_values = true
+    )]
+    pub columns: Vec<String>,
+    /// Colours [default: auto]
+    #[arg(long, value_name = "THEME")]
+    pub theme: Option<ThemeChoice>,
+    /// Characters for lines and bars [default: auto]
+    #[arg(long, value_name = "SET")]
+    pub charset: Option<CharsetChoice>,
     /// Leave the mouse to the terminal
     #[arg(long)]
     pub no_mouse: bool,
@@ -108,9 +116,10 @@ impl TopArgs {
         WatchArgs {
             interval: self.interval,
             count: self.count,
-            group: self.group,
+            group: self.group.unwrap_or_default(),
             selection: self.selection,
             shaping: ShapingArgs {
+                columns: self.columns,
                 sort: self.sort.unwrap_or_default(),
                 ..ShapingArgs::default()
             },

@@ -202,7 +202,7 @@ impl Wish<'_> {
             limit: self.args.shaping.columns.is_empty().then_some(width),
             totals: true,
             style: Style {
-                units: self.global.units,
+                units: self.global.units(),
                 time: self.global.time.unwrap_or(TimeFormat::Local),
                 charset: Charset::of_locale(),
             },

@@ -98,6 +98,8 @@ pub enum Action {
     Freeze,
     /// Keep a process in the middle and in the waveform, or let it go.
     Follow,
+    /// Choose columns.
+    ColumnMenu,
     /// Choose what to copy.
     CopyMenu,
     /// Copy something.

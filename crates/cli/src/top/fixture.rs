@@ -11,6 +11,7 @@ use jiff::Timestamp;
 
 use super::action::Action;
 use super::action::Clock;
+use super::bindings::Bindings;
 use super::layout::Size;
 use super::model::filtering::Filtering;
 use super::model::recall::Recall;
@@ -503,6 +504,8 @@ pub fn opening(seq: u64) -> Opening {
         clock: clock(seq),
         socket: "/run/netmon/agent.sock".to_owned(),
         recall: Recall::new(Duration::from_secs(600), None, None),
+        bindings: Bindings::default(),
+        warnings: Vec::new(),
         filtering: Filtering::default(),
         narrow: None,
         shape: crate::top::model::outline::Shape::Flat,

@@ -52,7 +52,7 @@ pub const RIGHT: &[Row] = &[
     Row::Keys("m  z", "rate/total, zero"),
     Row::Keys("u  U", "bits, SI/IEC"),
     Row::Keys("w", "average or window"),
-    Row::Keys("l", "command line"),
+    Row::Keys("l  C", "command line, columns"),
     Row::Keys("y  W", "copy, write file"),
     Row::Keys("!  R", "messages, retry"),
     Row::Keys("T  M", "theme, mouse"),

@@ -49,6 +49,11 @@ fn pressed(key: &KeyEvent, model: &Model) -> Option<Action> {
     if model.asked().is_some() {
         return typing::action(key);
     }
+    let key = &match model.popup {
+        // Its letters are of the menu, not of the view.
+        Popup::Copy | Popup::GroupMenu { .. } => *key,
+        _ => model.bindings.usual(key)?,
+    };
     if key.modifiers.contains(KeyModifiers::CONTROL) {
         return controlled(key.code);
     }
@@ -70,6 +75,11 @@ fn pressed(key: &KeyEvent, model: &Model) -> Option<Action> {
         Popup::Help { .. } | Popup::Syntax { .. } | Popup::Messages { .. } => {
             motion(key.code).map(Action::Move)
         }
+        Popup::ColumnMenu { .. } => match key.code {
+            KeyCode::Char(' ') => Some(Action::Accept),
+            KeyCode::Char('C') => Some(Action::Back),
+            code => in_menu(code),
+        },
         Popup::GroupMenu { .. } => in_group_menu(key.code),
         Popup::Prompt(_) => None,
         Popup::None => on_view(key, model.screen),
@@ -228,6 +238,7 @@ fn sorting(code: KeyCode, pane: Pane) -> Option<Action> {
         KeyCode::Char('I') => return Some(Action::SortReverse),
         KeyCode::Char('f') => return Some(Action::Freeze),
         KeyCode::Char('F') => return Some(Action::Follow),
+        KeyCode::Char('C') => return Some(Action::ColumnMenu),
         KeyCode::Char('y') => return Some(Action::CopyMenu),
         KeyCode::Char('W') => return Some(Action::Prompt(Purpose::File)),
         KeyCode::Char('c') => SortKey::Rate,
@@ -309,6 +320,7 @@ fn pointed(mouse: &MouseEvent, model: &Model) -> Option<Action> {
     }
     match usize::from(y - panel.area.inner().y).checked_sub(1) {
         Some(row) => Some(Action::ClickRow { pane, row }),
-        None => columns::key_at(pane, panel.area, x).map(|key| Action::ClickHeader { pane, key }),
+        None => columns::key_at(pane, model.chosen(pane), panel.area, x)
+            .map(|key| Action::ClickHeader { pane, key }),
     }
 }

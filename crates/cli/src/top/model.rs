@@ -2,6 +2,7 @@
 
 pub mod arrange;
 pub mod chart;
+pub mod column_menu;
 pub mod cursor;
 pub mod details;
 pub mod export;
@@ -68,6 +69,7 @@ use self::sockets::Sockets;
 use self::sort::Sort;
 use super::action::Action;
 use super::action::Clock;
+use super::bindings::Bindings;
 use super::layout::Size;
 use crate::session::agent::Agent;
 use crate::session::merge::Merge;
@@ -123,6 +125,10 @@ pub struct Opening {
     pub socket: String,
     /// What is wanted of the past.
     pub recall: Recall,
+    /// Keys that are not the usual ones.
+    pub bindings: Bindings,
+    /// What to say first.
+    pub warnings: Vec<String>,
     /// Which rows are shown, and the filters of earlier sessions.
     pub filtering: Filtering,
     /// The options that leave connections out: the numbers are of the others alone. `None`: none
@@ -151,6 +157,8 @@ pub struct Model {
     pub agent: Agent,
     /// First line of the agent's report that is shown.
     pub report_from: usize,
+    /// Keys that are not the usual ones.
+    pub bindings: Bindings,
     /// Messages.
     pub notices: Notices,
     /// The time.
@@ -212,6 +220,7 @@ impl Model {
             position: Position::Live,
             link: Link::Online,
             report_from: 0,
+            bindings: opening.bindings,
             notices: Notices::default(),
             clock: opening.clock,
             socket: opening.socket,
@@ -249,6 +258,9 @@ impl Model {
         model.meet(opening.agent);
         model.past = Past::new(recall::FIRST, model.recall.room(model.step()));
         model.announce_limits();
+        for warning in opening.warnings {
+            model.tell(warning);
+        }
         model
     }
 
@@ -381,6 +393,12 @@ impl Model {
     }
 }
 
+#[cfg(test)]
+#[path = "any_key_tests.rs"]
+mod any_key_tests;
+#[cfg(test)]
+#[path = "settings_tests.rs"]
+mod settings_tests;
 #[cfg(test)]
 #[path = "model_tests.rs"]
 mod tests;

@@ -307,7 +307,7 @@ fn views_popups_and_quitting_have_their_keys() {
 #[test]
 fn keys_of_later_versions_do_nothing() {
     let mut model = fixture::model(80, 24);
-    for key in ["C", "H"] {
+    for key in ["H"] {
         assert_eq!(press(&mut model, key), Effect::Nothing, "{key}");
     }
 }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::row::Loopback;
 use crate::row::Scope;
+use crate::top::columns::Chosen;
 use crate::units::time::TimeFormat;
 use crate::units::Units;
 
@@ -22,6 +23,10 @@ pub struct Settings {
     pub mix: Mix,
     /// What the waveform is about.
     pub subject: Subject,
+    /// Columns of the running processes.
+    pub live_columns: Chosen,
+    /// Columns of the ended ones.
+    pub exited_columns: Chosen,
     /// What the RX and TX columns of running processes hold.
     pub numbers: Numbers,
     /// What the COMMAND column holds.
@@ -36,6 +41,8 @@ pub struct Settings {
     pub zoom: Zoom,
     /// Colours.
     pub theme: Theme,
+    /// Colours that were chosen one by one.
+    pub palette: Palette,
     /// Characters.
     pub charset: Charset,
     /// Who gets the mouse.
@@ -51,6 +58,8 @@ impl Default for Settings {
             idle: Idle::Shown,
             mix: Mix::Apart,
             subject: Subject::Rows,
+            live_columns: Chosen::default(),
+            exited_columns: Chosen::default(),
             numbers: Numbers::Rates,
             command: Command::Name,
             average: Average::Tick,
@@ -58,6 +67,7 @@ impl Default for Settings {
             scaling: Scaling::Shared,
             zoom: Zoom::default(),
             theme: Theme::Dark,
+            palette: Palette::default(),
             charset: Charset::Unicode,
             mouse: Mouse::Ours,
         }
@@ -206,6 +216,14 @@ impl Zoom {
         Self::TICKS[self.0]
     }
 
+    /// So many ticks; `None`: there is no such zoom.
+    pub fn of(ticks: u64) -> Option<Self> {
+        let at = Self::TICKS
+            .iter()
+            .position(|known| u64::from(*known) == ticks);
+        at.map(Self)
+    }
+
     /// Fewer ticks per column.
     pub fn closer(self) -> Self {
         Self(self.0.saturating_sub(1))
@@ -250,6 +268,51 @@ impl Theme {
             Self::Contrast => "contrast",
         }
     }
+}
+
+/// One of the sixteen colours of a terminal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Ink(pub u8);
+
+impl Ink {
+    /// In the order of the terminal.
+    pub const NAMES: [&'static str; 16] = [
+        "black",
+        "red",
+        "green",
+        "yellow",
+        "blue",
+        "magenta",
+        "cyan",
+        "gray",
+        "darkgray",
+        "lightred",
+        "lightgreen",
+        "lightyellow",
+        "lightblue",
+        "lightmagenta",
+        "lightcyan",
+        "white",
+    ];
+
+    /// The colour of a name.
+    pub fn of_name(name: &str) -> Option<Self> {
+        let at = Self::NAMES.iter().position(|known| *known == name)?;
+        u8::try_from(at).ok().map(Self)
+    }
+}
+
+/// Colours that were chosen one by one; `None`: those of the theme.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Palette {
+    /// Received.
+    pub rx: Option<Ink>,
+    /// Sent.
+    pub tx: Option<Ink>,
+    /// Words that change what numbers mean.
+    pub mode: Option<Ink>,
+    /// Words that say something is wrong.
+    pub alarm: Option<Ink>,
 }
 
 /// The characters that lines, bars and marks are drawn with.

@@ -67,6 +67,7 @@ impl Model {
                 }
             }
             Action::Follow => return self.follow(),
+            Action::ColumnMenu => return self.open_column_menu(),
             Action::CopyMenu => {
                 self.popup = Popup::Copy;
                 return Change::Paint;
@@ -208,6 +209,9 @@ impl Model {
         if let Popup::Prompt(purpose) = self.popup {
             return self.take_prompt(purpose);
         }
+        if let Popup::ColumnMenu { choice } = self.popup {
+            return self.toggle_column(choice);
+        }
         let (Popup::SortMenu { choice }, Some(pane)) = (self.popup, self.screen.pane()) else {
             return Change::None;
         };
@@ -226,7 +230,7 @@ impl Model {
             return Change::None;
         };
         let width = self.plan().panel(pane).unwrap_or_default().inner();
-        let keys = columns::sort_keys(pane, width.width);
+        let keys = columns::sort_keys(pane, self.chosen(pane), width.width);
         let list = self.list_mut(pane);
         list.sort = change(list.sort, &keys);
         // Asking for an order ends the frozen one.
@@ -251,9 +255,11 @@ impl Model {
                 .min(count.saturating_sub(1))
         };
         let choices = self.sort_choices().len();
+        let columns_count = self.column_choices().len();
         match &mut self.popup {
             Popup::Help { from } => *from = moved(*from, help::scroll_steps(self.size)),
             Popup::Syntax { from } => *from = moved(*from, help::syntax::scroll_steps(self.size)),
+            Popup::ColumnMenu { choice } => *choice = moved(*choice, columns_count),
             Popup::Prompt(_) | Popup::Copy => return Change::None,
             Popup::Messages { from } => *from = moved(*from, self.notices.len()),
             Popup::GroupMenu { choice } => *choice = moved(*choice, arrange::CHOICES.len()),

@@ -42,6 +42,7 @@ fn hints(model: &Model) -> &'static [&'static str] {
         }
         Popup::Messages { .. } => return &["! or Esc close", "↑/↓ scroll"],
         Popup::Syntax { .. } => return &["F1 or Esc close", "↑/↓ scroll"],
+        Popup::ColumnMenu { .. } => return &["Space show/hide", "↑/↓ choose", "Esc leave"],
         Popup::Copy => {
             return &[
                 "copy:",

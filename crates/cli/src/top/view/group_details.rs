@@ -84,7 +84,7 @@ fn processes(model: &Model, members: &[&Line], area: Area, pen: &mut Pen) {
     let whole = Whole {
         rate: model.rate_of_all(),
     };
-    let columns = columns::fit(Pane::Live, area.width);
+    let columns = columns::fit(Pane::Live, columns::Chosen::default(), area.width);
     let row = |y: u16, text: &dyn Fn(Column) -> String, line: Option<&Line>, pen: &mut Pen| {
         for placed in &columns {
             let span = Span {

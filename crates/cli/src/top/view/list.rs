@@ -51,7 +51,7 @@ pub fn render(model: &Model, panel: Panel, pen: &mut Pen) {
         empty::render(model, pane, area.inner(), pen);
         return;
     }
-    let columns = columns::fit(pane, area.inner().width);
+    let columns = columns::fit(pane, model.chosen(pane), area.inner().width);
     headers(model, pane, area, &columns, pen);
     let whole = Whole {
         rate: model.rate_of_all(),

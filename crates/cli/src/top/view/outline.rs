@@ -70,7 +70,9 @@ pub fn render(model: &Model, area: Area, pen: &mut Pen) {
 pub fn columns(model: &Model, inner_width: u16) -> Vec<Placed> {
     match model.shape() {
         Shape::Groups(_) => grouped::fit(inner_width),
-        Shape::Flat | Shape::Tree => columns::fit(Pane::Live, inner_width),
+        Shape::Flat | Shape::Tree => {
+            columns::fit(Pane::Live, model.chosen(Pane::Live), inner_width)
+        }
     }
 }
 
