@@ -85,3 +85,25 @@ pub fn visible(size: Size) -> usize {
 pub fn scroll_steps(size: Size) -> usize {
     rows(size).len() - visible(size) + 1
 }
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn the_manual_has_every_key_of_the_help() {
+        let mut cli = crate::args::Cli::command();
+        let top = cli.find_subcommand_mut("top").unwrap();
+        let manual = top.render_long_help().to_string();
+        let (_, manual) = manual.split_once("Keys:").unwrap();
+        let words: Vec<_> = manual.split_whitespace().collect();
+        for row in LEFT.iter().chain(RIGHT) {
+            let Row::Keys(keys, _) = row else { continue };
+            for key in keys.split_whitespace() {
+                assert!(words.contains(&key), "{key}");
+            }
+        }
+    }
+}

@@ -225,3 +225,21 @@ async fn scenario_44_coming_back_from_the_shell_asks_for_the_size() {
         }
     );
 }
+
+#[tokio::test(start_paused = true)]
+async fn connections_are_asked_for_when_their_view_opens() {
+    let key = |c| Ok(Input::Key(KeyCode::Char(c).into()));
+    let mut outside = Outside {
+        source: Script::new([]),
+        keys: tokio_stream::iter([key('3'), key('q')]),
+        display: Counted::default(),
+        clock: || fixture::clock(NOW),
+    };
+    let mut model = fixture::model(80, 24);
+    run(&mut model, &mut outside, std::future::pending())
+        .await
+        .unwrap();
+    let wanted = outside.source.wanted.borrow();
+    assert_eq!(wanted.first(), Some(&Details::None));
+    assert_eq!(wanted.last(), Some(&Details::Connections));
+}
