@@ -11,6 +11,8 @@ use netmon_bpf::traffic::SocketCounts;
 
 use crate::connections::Connections;
 use crate::connections::Limits;
+use crate::connections::Moved;
+use crate::connections::Processes;
 use crate::connections::Tick;
 use crate::connections::Told;
 use crate::containers::Named;
@@ -146,10 +148,9 @@ impl Ledger {
             time: reading.time,
             before: (!first).then_some(self.tick.time),
         };
-        let roster = &self.roster;
         let connections = self
             .connections
-            .apply(reading.connections, tick, |id| roster.has(id));
+            .apply(reading.connections, tick, &self.roster);
         changed.extend(self.roster.suffer(self.connections.trouble()));
         changed.sort_unstable();
         changed.dedup();
@@ -315,6 +316,16 @@ impl Ledger {
             sum.tx = sum.tx_total.bytes.saturating_sub(before.tx_total.bytes);
         }
         sum
+    }
+}
+
+impl Processes for Roster {
+    fn has(&self, process: ProcessId) -> bool {
+        Roster::has(self, process)
+    }
+
+    fn moved(&self, process: ProcessId) -> Option<Moved> {
+        Some(Roster::moved(self, process))
     }
 }
 

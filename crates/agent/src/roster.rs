@@ -13,6 +13,7 @@ use crate::connection::Trouble;
 use crate::frame::FlowCount;
 use crate::frame::Row;
 use crate::frame::LOOPBACK;
+use crate::frame::UDP;
 use crate::history::Known;
 use crate::names::Container;
 use crate::names::ContainerName;
@@ -185,6 +186,17 @@ impl Roster {
     /// Whether the process is one of those kept.
     pub fn has(&self, id: ProcessId) -> bool {
         self.entries.contains_key(&id)
+    }
+
+    /// Bytes within the tick, received and sent, by transport: TCP and UDP.
+    pub fn moved(&self, id: ProcessId) -> [(u64, u64); 2] {
+        let mut moved = [(0u64, 0u64); 2];
+        let entry = self.entries.get(&id);
+        for flow in entry.iter().flat_map(|entry| &entry.flows) {
+            let sum = &mut moved[usize::from(flow.kind & UDP != 0)];
+            *sum = (sum.0.saturating_add(flow.rx), sum.1.saturating_add(flow.tx));
+        }
+        moved
     }
 
     /// Ends the tick of every process: nobody has bytes in the next one yet.

@@ -20,7 +20,6 @@ use tonic::Status;
 
 use crate::clock::boot_now;
 use crate::clock::Anchor;
-use crate::connection::ConnectionRow;
 use crate::frame::Row;
 use crate::grouping::GroupBy;
 use crate::history::Query;
@@ -113,15 +112,15 @@ impl NetmonService for Service {
         let snapshot = self.hub.snapshot();
         let connections = ByProcess::new(connections);
         let wanted = |row: &Row| selection.takes(row, &snapshot.tick, connections.of(row.facts.id));
-        let parts = wire::snapshot(&snapshot.tick, &snapshot.rows, &[], &Anchor::now(), wanted);
-        let parts = parts.into_iter().map(|part| {
+        let mut rows = snapshot.rows;
+        rows.retain(wanted);
+        let parts = wire::snapshot(snapshot.tick, rows, Vec::new(), Anchor::now());
+        let parts = parts.map(|part| {
             Ok(v1::ListProcessesResponse {
                 snapshot: Some(part),
             })
         });
-        Ok(Response::new(Box::pin(stream::iter(
-            parts.collect::<Vec<_>>(),
-        ))))
+        Ok(Response::new(Box::pin(stream::iter(parts))))
     }
 
     type WatchPacketsStream = Messages<v1::WatchPacketsResponse>;
@@ -174,11 +173,10 @@ impl NetmonService for Service {
             seat,
             selection,
             request.connections,
-            &snapshot,
-            &anchor,
+            snapshot,
+            anchor,
         );
-        drop(snapshot);
-        let first: Vec<_> = missed.map(Event::Gap).into_iter().chain(parts).collect();
+        let first = missed.map(Event::Gap).into_iter().chain(parts);
         let updates = viewer.stream(self.stopping.clone());
         let events = stream::iter(first).map(Ok).chain(updates);
         Ok(Response::new(Box::pin(events.map(|event| {
@@ -195,25 +193,24 @@ impl NetmonService for Service {
         let request = request.into_inner();
         let selection = selection(request.filter)?;
         let all = self.details().await?;
-        let owners: HashMap<ProcessId, &Row> =
-            all.rows.iter().map(|row| (row.facts.id, row)).collect();
-        let closed = all.closed.iter().filter(|_| request.closed);
-        let wanted = |row: &&ConnectionRow| {
+        let owners: HashMap<ProcessId, Row> = all
+            .rows
+            .into_iter()
+            .map(|row| (row.facts.id, row))
+            .collect();
+        let closed_kept = (all.closed_kept, all.closed.len());
+        let mut rows = all.open;
+        if request.closed {
+            rows.extend(all.closed);
+        }
+        rows.retain(|row| {
             let owner = owners.get(&row.key.0);
             owner.is_some_and(|owner| selection.takes_connection(owner, row, &all.tick))
-        };
-        let rows = all.open.iter().chain(closed).map(|row| &**row);
-        let mut rows: Vec<&ConnectionRow> = rows.filter(wanted).collect();
+        });
         rows.sort_unstable_by_key(|row| row.key);
-        let parts = wire::connections(
-            &all.tick,
-            &rows,
-            |id| Some(&*owners.get(&id)?.facts),
-            (all.closed_kept, all.closed.len()),
-            &Anchor::now(),
-        );
-        let parts: Vec<_> = parts.into_iter().map(Ok).collect();
-        Ok(Response::new(Box::pin(stream::iter(parts))))
+        let owner = move |id| Some(Arc::clone(&owners.get(&id)?.facts));
+        let parts = wire::connections(all.tick, rows, owner, closed_kept, Anchor::now());
+        Ok(Response::new(Box::pin(stream::iter(parts.map(Ok)))))
     }
 
     type QueryHistoryStream = Messages<v1::QueryHistoryResponse>;
