@@ -21,6 +21,7 @@ use crate::frame::Frame;
 use crate::frame::Row;
 use crate::frame::TickFacts;
 use crate::history::Known;
+use crate::history::Totals;
 use crate::process::Facts;
 use crate::rate::KINDS;
 use crate::roster::Moment;
@@ -63,6 +64,8 @@ pub struct Ledger {
     missed_events: u64,
     /// How often connections were told, to leave out processes that have none any more.
     connected: HashMap<ProcessId, SocketCounts>,
+    /// Until the first tick: the sums of the machine at the last one of an earlier agent.
+    before: Option<Totals>,
     /// Live when an earlier agent last looked, and not looked at since.
     resumed: Vec<ProcessId>,
 }
@@ -82,12 +85,15 @@ impl Ledger {
             losses: Losses::default(),
             missed_events: 0,
             connected: HashMap::new(),
+            before: None,
             resumed: Vec::new(),
         }
     }
 
-    /// Goes on with the processes that an earlier agent knew, whose counters are still there.
-    pub fn resume(&mut self, known: &[Known]) {
+    /// Goes on with the processes that an earlier agent knew, whose counters are still there, and with
+    /// the sums of the machine at its last tick, which have processes that nobody knows any more.
+    pub fn resume(&mut self, known: &[Known], totals: Option<Totals>) {
+        self.before = totals;
         for process in known {
             self.roster.restore(process);
         }
@@ -164,11 +170,12 @@ impl Ledger {
         let lost = reading.losses.bytes_lost() > self.losses.bytes_lost()
             || reading.missed_events > self.missed_events;
         (self.losses, self.missed_events) = (reading.losses, reading.missed_events);
+        let before = self.before.take();
         self.tick = TickFacts {
             seq: reading.seq,
             time: reading.time,
             length,
-            flows: self.sum(&rows),
+            flows: self.sum(&rows, before.as_ref()),
             unattributed: self.unattributed(&reading.unattributed, first),
             processes: self.roster.live_count() as u32,
             active,
@@ -268,12 +275,15 @@ impl Ledger {
     }
 
     /// Totals never shrink when an exited process is dropped: they are carried, not summed anew.
-    fn sum(&self, rows: &[Row]) -> Vec<FlowCount> {
-        let mut sums: Vec<FlowCount> = self.tick.flows.clone();
+    fn sum(&self, rows: &[Row], before: Option<&Totals>) -> Vec<FlowCount> {
+        let mut sums: Vec<FlowCount> = match before {
+            Some(before) => before.flows().collect(),
+            None => self.tick.flows.clone(),
+        };
         for sum in &mut sums {
             (sum.rx, sum.tx) = (0, 0);
         }
-        let first = self.tick.merged == 0;
+        let first = self.tick.merged == 0 && before.is_none();
         for row in rows {
             let all;
             // The first tick moves no bytes but has totals.

@@ -286,7 +286,8 @@ mod tests {
 
     #[test]
     fn a_snapshot_of_nobody_has_one_part_and_it_is_the_last() {
-        let parts = snapshot(&TickFacts::default(), &[], &[], &Anchor::now(), |_| true);
+        let parts = snapshot(TickFacts::default(), Vec::new(), Vec::new(), Anchor::now());
+        let parts: Vec<_> = parts.collect();
         assert_eq!(parts.len(), 1);
         assert!(parts[0].last);
     }
