@@ -9,6 +9,8 @@ use netmon_bpf::abi::ProcessId;
 use netmon_bpf::abi::Traffic;
 use netmon_bpf::traffic::SocketCounts;
 
+use crate::cgroup::Cgroup;
+use crate::cgroup::ContainerNames;
 use crate::connection::Trouble;
 use crate::frame::FlowCount;
 use crate::frame::Row;
@@ -133,6 +135,17 @@ impl Roster {
             }
         }
         news
+    }
+
+    /// What the containers are called that processes are or were in.
+    pub fn container_names(&self) -> ContainerNames {
+        let cgroups = self.entries.values();
+        let cgroups = cgroups.filter_map(|entry| entry.facts.cgroup.as_ref());
+        let named = |cgroup: &Cgroup| {
+            let name = Arc::clone(cgroup.found_name()?);
+            Some((cgroup.container()?.clone(), name))
+        };
+        cgroups.filter_map(named).collect()
     }
 
     /// The end of a process was not seen, but it is gone.

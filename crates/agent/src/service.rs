@@ -18,6 +18,7 @@ use tonic::Request;
 use tonic::Response;
 use tonic::Status;
 
+use crate::cgroup::ContainerNames;
 use crate::clock::boot_now;
 use crate::clock::Anchor;
 use crate::frame::Row;
@@ -231,7 +232,8 @@ impl NetmonService for Service {
             v1::GroupBy::Family => GroupBy::Family,
             v1::GroupBy::State => GroupBy::State,
         };
-        let query = wire::history::query(request, grouping.grouping());
+        let names = Arc::new(self.hub.container_names());
+        let query = wire::history::query(request, grouping.grouping(), &names);
         let query = query.map_err(Status::invalid_argument)?;
         // Answers read files: some at a time, the rest wait their turn.
         let turn = Arc::clone(&self.answers).acquire_owned().await;
@@ -240,7 +242,7 @@ impl NetmonService for Service {
         let (sender, receiver) = mpsc::channel(PARTS_AHEAD);
         tokio::task::spawn_blocking(move || {
             // A client that is gone ends the work with the next part.
-            let _ = answer(&past, query, &sender);
+            let _ = answer(&past, query, names, &sender);
             drop(turn);
         });
         Ok(Response::new(Box::pin(ReceiverStream::new(receiver))))
@@ -250,12 +252,13 @@ impl NetmonService for Service {
 fn answer(
     past: &Snapshot,
     query: Query,
+    names: Arc<ContainerNames>,
     parts: &mpsc::Sender<Result<v1::QueryHistoryResponse, Status>>,
 ) -> Option<()> {
     let send = |part| parts.blocking_send(Ok(part)).ok();
     let answer = past.answer(query);
     send(wire::history::header(&answer.header))?;
-    let mut described = wire::history::Described::new();
+    let mut described = wire::history::Described::new(names);
     for step in answer {
         for part in wire::history::parts(&step, &mut described) {
             send(part)?;
