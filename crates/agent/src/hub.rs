@@ -12,6 +12,7 @@ use netmon_bpf::traffic::Entries;
 use netmon_bpf::traffic::HookState;
 use tokio::sync::Notify;
 
+use crate::cgroup::ContainerNames;
 use crate::clock::Anchor;
 use crate::collector::Collected;
 use crate::connection::ConnectionRow;
@@ -195,6 +196,11 @@ impl Hub {
             taken.await;
         }
         self.state().ledger.connections().is_detailed()
+    }
+
+    /// What containers are called. The history does not keep it.
+    pub fn container_names(&self) -> ContainerNames {
+        self.state().ledger.roster().container_names()
     }
 
     /// Wants connections until then; boot clock, ns.

@@ -122,7 +122,7 @@ async fn serve(config: &Config, options: &Options) -> anyhow::Result<()> {
         ..Limits::default()
     };
     let mut ledger = Ledger::keeping(config.max_exited as usize, limits);
-    ledger.resume(&past.known);
+    ledger.resume(&past.known, past.totals);
     let hub = Arc::new(Hub::new(ledger, history, interest));
     hub.take_after(first, past.gap);
     let (listener, _socket) = socket::listen(&config.socket, &access).await?;

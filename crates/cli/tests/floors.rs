@@ -16,6 +16,7 @@ const HOUSES: [(&str, &[&str]); 3] = [
             "hook_set",
             "error",
             "abi",
+            "digest",
             "memory",
             "unpreempted",
             "standstill",

@@ -9,8 +9,11 @@ mod stage;
 
 mod api;
 mod connections;
+mod containers;
 mod counting;
+mod delay;
 mod faults;
+mod groups;
 mod history;
 mod readme;
 mod release;
