@@ -15,6 +15,7 @@ mod delay;
 mod faults;
 mod groups;
 mod history;
+mod packets;
 mod readme;
 mod release;
 mod takeover;
