@@ -48,6 +48,8 @@ pub mod sieve;
 
 pub mod grouping;
 
+pub mod trace;
+
 pub mod wire;
 
 pub mod status;

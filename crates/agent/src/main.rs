@@ -32,6 +32,7 @@ use netmon_agent::service::Service;
 use netmon_agent::socket;
 use netmon_agent::socket::Access;
 use netmon_agent::status::About;
+use netmon_agent::trace::Tracing;
 
 /// Viewers get this long to end when the agent is told to.
 const GRACE: Duration = Duration::from_millis(1500);
@@ -107,6 +108,8 @@ async fn serve(config: &Config, options: &Options) -> anyhow::Result<()> {
         pins = %probe.directory().display(),
         "counting"
     );
+    let pins = (!config.no_trace).then(|| probe.directory());
+    let tracing = Arc::new(Tracing::new(pins));
     let interest = Arc::new(Interest::default());
     let history = Arc::new(past.history);
     let (collector, first) = Collector::start(
@@ -143,7 +146,7 @@ async fn serve(config: &Config, options: &Options) -> anyhow::Result<()> {
     });
 
     let stopping = CancellationToken::new();
-    let service = Service::new(hub, about, stopping.clone());
+    let service = Service::new(hub, about, tracing, stopping.clone());
     let mut serving = tokio::spawn(server::serve(
         listener,
         service,

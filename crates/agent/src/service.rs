@@ -30,6 +30,9 @@ use crate::hub::Hub;
 use crate::selection::Selection;
 use crate::sieve::ByProcess;
 use crate::status::About;
+use crate::trace::Refusal;
+use crate::trace::TraceLease;
+use crate::trace::Tracing;
 use crate::viewer::restarted;
 use crate::viewer::while_away;
 use crate::viewer::Viewer;
@@ -40,6 +43,7 @@ use crate::wire;
 pub struct Service {
     hub: Arc<Hub>,
     about: Arc<About>,
+    tracing: Arc<Tracing>,
     stopping: CancellationToken,
     answers: Arc<Semaphore>,
 }
@@ -60,10 +64,16 @@ const PARTS_AHEAD: usize = 2;
 
 impl Service {
     /// Serves what the hub knows until `stopping` is cancelled.
-    pub fn new(hub: Arc<Hub>, about: Arc<About>, stopping: CancellationToken) -> Self {
+    pub fn new(
+        hub: Arc<Hub>,
+        about: Arc<About>,
+        tracing: Arc<Tracing>,
+        stopping: CancellationToken,
+    ) -> Self {
         Service {
             hub,
             about,
+            tracing,
             stopping,
             answers: Arc::new(Semaphore::new(ANSWERS)),
         }
@@ -93,9 +103,14 @@ impl NetmonService for Service {
         &self,
         _request: Request<v1::GetAgentRequest>,
     ) -> Reply<v1::GetAgentResponse> {
+        let tracing = Arc::clone(&self.tracing);
+        // The first time it reads what this kernel has.
+        let points = tokio::task::spawn_blocking(move || tracing.points()).await;
+        let points = points.map_err(|_| Status::unavailable("the agent is stopping"))?;
         Ok(Response::new(self.about.response(
             &self.hub.condition(),
             &self.hub.history().status(),
+            wire::packet::points(&points),
         )))
     }
 
@@ -128,9 +143,17 @@ impl NetmonService for Service {
 
     async fn watch_packets(
         &self,
-        _request: Request<v1::WatchPacketsRequest>,
+        request: Request<v1::WatchPacketsRequest>,
     ) -> Reply<Self::WatchPacketsStream> {
-        Err(Status::unimplemented("this agent does not trace packets"))
+        let request = wire::packet::request(request.into_inner());
+        let request = request.map_err(Status::invalid_argument)?;
+        let lease = self.tracing.lease(request).await.map_err(refused)?;
+        let first = wire::packet::started(&lease.outcome);
+        let rest = packets(lease, self.stopping.clone());
+        let messages = stream::iter([Ok(first)]).chain(rest);
+        Ok(Response::new(Box::pin(messages.map(|message| {
+            message.map(|event| v1::WatchPacketsResponse { event: Some(event) })
+        }))))
     }
 
     type WatchTrafficStream = Messages<v1::WatchTrafficResponse>;
@@ -265,6 +288,33 @@ fn answer(
         }
     }
     send(wire::history::end())
+}
+
+/// What a trace tells until it ends, the client goes away or the agent stops.
+fn packets(
+    lease: TraceLease,
+    stopping: CancellationToken,
+) -> impl Stream<Item = Result<v1::watch_packets_response::Event, Status>> {
+    stream::unfold(Some((lease, stopping)), |state| async move {
+        let (mut lease, stopping) = state?;
+        let parcel = tokio::select! {
+            parcel = lease.next() => parcel?,
+            () = stopping.cancelled() => {
+                return Some((Err(Status::unavailable("the agent is stopping")), None));
+            }
+        };
+        let message = wire::packet::message(parcel, &lease.facts, &Anchor::now());
+        Some((Ok(message), Some((lease, stopping))))
+    })
+}
+
+fn refused(refusal: Refusal) -> Status {
+    let text = refusal.to_string();
+    match refusal {
+        Refusal::Full => Status::resource_exhausted(text),
+        Refusal::SwitchedOff | Refusal::Impossible(_) => Status::failed_precondition(text),
+        Refusal::Stopping => Status::unavailable(text),
+    }
 }
 
 fn cannot_tell() -> Status {

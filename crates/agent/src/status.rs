@@ -83,7 +83,12 @@ impl About {
     }
 
     /// The answer to GetAgent.
-    pub fn response(&self, condition: &Condition, history: &History) -> v1::GetAgentResponse {
+    pub fn response(
+        &self,
+        condition: &Condition,
+        history: &History,
+        trace_points: Vec<v1::TracePoint>,
+    ) -> v1::GetAgentResponse {
         let anchor = Anchor::now();
         let machine = uname().ok();
         let machine = |of: fn(&nix::sys::utsname::UtsName) -> &std::ffi::OsStr| {
@@ -123,7 +128,7 @@ impl About {
             losses: losses(condition),
             load: Some(self.load(condition)),
             retention: Some(self.retention(condition, history, &anchor)),
-            trace_points: Vec::new(),
+            trace_points,
         }
     }
 

@@ -24,6 +24,7 @@ use crate::rate::Peaks;
 
 pub mod connection;
 pub mod history;
+pub mod packet;
 
 /// Rows in one part of a snapshot: stays far below the 4 MiB that clients accept.
 pub const PART: usize = 512;

@@ -13,6 +13,7 @@ const HOUSES: [(&str, &[&str]); 3] = [
         "bpf",
         &[
             "skeleton",
+            "trace_skeleton",
             "hook_set",
             "error",
             "abi",
@@ -32,6 +33,7 @@ const HOUSES: [(&str, &[&str]); 3] = [
             "pins",
             "sockets",
             "traffic",
+            "trace",
             "cgroup",
             "interfaces",
             "lib",
@@ -63,6 +65,7 @@ const HOUSES: [(&str, &[&str]); 3] = [
             "selection",
             "sieve",
             "grouping",
+            "trace",
             "wire",
             "status",
             "viewer",

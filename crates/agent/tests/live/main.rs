@@ -12,6 +12,7 @@ mod connections;
 mod counting;
 mod faults;
 mod history;
+mod packets;
 mod readme;
 mod release;
 mod takeover;
