@@ -111,17 +111,13 @@ int tcp_rcv_space_adjust(struct trace_event_raw_tcp_event_sk *ctx)
 	return socket(POINT_TCP_RCV_SPACE_ADJUST, ctx->skaddr, INCOMING, true);
 }
 
-/* ---- send: tracepoints ---- */
-
-/* Process context: a call has handed over bytes. */
-SEC("?tp/sock/sock_send_length")
-int sock_send_length(struct trace_event_raw_sock_msg_length *ctx)
+/* The result of a call, for which the socket has no packet to show. */
+static __always_inline int called(enum point point, const struct trace_event_raw_sock_msg_length *ctx,
+				  enum way way)
 {
-	struct sight_of *s = look(POINT_SOCK_SEND_LENGTH);
+	struct sight_of *s = look(point);
 
-	if (!s || ctx->ret <= 0)
-		return 0;
-	if (!read_transport_socket(&s->event, ctx->sk, OUTGOING))
+	if (!s || ctx->ret <= 0 || !read_transport_socket(&s->event, ctx->sk, way))
 		return 0;
 	s->event.length = ctx->ret;
 	s->event.known |= KNOWN_LENGTH;
@@ -129,6 +125,24 @@ int sock_send_length(struct trace_event_raw_sock_msg_length *ctx)
 	s->current = true;
 	tell(s);
 	return 0;
+}
+
+/* Process context: a call has got bytes. Looking without taking is not told. */
+SEC("?tp/sock/sock_recv_length")
+int sock_recv_length(struct trace_event_raw_sock_msg_length *ctx)
+{
+	if (ctx->flags & (MSG_PEEK | MSG_ERRQUEUE))
+		return 0;
+	return called(POINT_SOCK_RECV_LENGTH, ctx, INCOMING);
+}
+
+/* ---- send: tracepoints ---- */
+
+/* Process context: a call has handed over bytes. */
+SEC("?tp/sock/sock_send_length")
+int sock_send_length(struct trace_event_raw_sock_msg_length *ctx)
+{
+	return called(POINT_SOCK_SEND_LENGTH, ctx, OUTGOING);
 }
 
 /* Any context, before the queue of the device. */

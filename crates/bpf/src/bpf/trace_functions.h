@@ -98,6 +98,21 @@ ON_QUEUE(tcp_v6_do_rcv, POINT_TCP_V6_DO_RCV)
 ON_QUEUE(tcp_queue_rcv, POINT_TCP_QUEUE_RCV)
 ON_QUEUE(__udp_enqueue_schedule_skb, POINT_UDP_ENQUEUE)
 
+/* Process context. A negative length: the call only looks. */
+SEC("?kprobe/skb_consume_udp")
+int skb_consume_udp(struct pt_regs *ctx)
+{
+	struct sight_of *s;
+
+	if ((__s32)ARG3(ctx) < 0)
+		return 0;
+	s = look(POINT_SKB_CONSUME_UDP);
+	if (!s)
+		return 0;
+	s->current = true;
+	return packet(s, ARG2(ctx), 0, ARG1(ctx));
+}
+
 SEC("?kprobe/sock_def_readable")
 int sock_def_readable(struct pt_regs *ctx)
 {

@@ -51,7 +51,7 @@ pub struct Point {
 }
 
 /// The place of a point in this table, as in `enum point` of `trace_abi.h`.
-pub const TABLE: [Point; 37] = {
+pub const TABLE: [Point; 39] = {
     use Direction::Any;
     use Direction::Receive;
     use Direction::Send;
@@ -122,12 +122,14 @@ pub const TABLE: [Point; 37] = {
             "a call copies it to the process",
             Receive,
         ),
+        point("skb_consume_udp", Kprobe, "a call has taken a datagram", Receive),
         point(
             "tcp_rcv_space_adjust",
             Tracepoint,
             "a call has read from TCP",
             Receive,
         ),
+        point("sock_recv_length", Tracepoint, "a call has received", Receive),
         point("tcp_sendmsg", Kprobe, "a call sends on TCP", Send),
         point("udp_sendmsg", Kprobe, "a call sends on UDP over IPv4", Send),
         point("udpv6_sendmsg", Kprobe, "a call sends on UDP", Send),
