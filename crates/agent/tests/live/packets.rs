@@ -217,7 +217,9 @@ fn segments(mut tcpdump: Child) -> Vec<(u32, u32, u32)> {
     });
     let lines = BufReader::new(tcpdump.stdout.take().unwrap()).lines();
     // Payload may be told on lines of its own.
-    let lines = lines.map(Result::unwrap).filter(|line| line.contains(": Flags ["));
+    let lines = lines
+        .map(Result::unwrap)
+        .filter(|line| line.contains(": Flags ["));
     let segment = |line: String| {
         let source = line.split(' ').nth(2).unwrap();
         let port = source.rsplit('.').next().unwrap().parse().unwrap();
@@ -474,7 +476,10 @@ async fn datagrams_of_both_families_and_drops_are_told() {
             }
         }
         let read = ["skb_consume_udp", "sock_recv_length"];
-        let read = read.into_iter().find(|point| available.contains(point)).unwrap();
+        let read = read
+            .into_iter()
+            .find(|point| available.contains(point))
+            .unwrap();
         if read == "skb_consume_udp" {
             assert_eq!(lengths(read, 5557), [10, 200, 1000]);
         }
@@ -662,7 +667,9 @@ async fn what_cannot_be_asked_is_said() {
     viewers.pop();
     // A seat is free again when the agent has noticed and it has rested.
     for attempt in 0.. {
-        let again = client.watch_packets(v1::WatchPacketsRequest::default()).await;
+        let again = client
+            .watch_packets(v1::WatchPacketsRequest::default())
+            .await;
         match again {
             Ok(_) => break,
             Err(refused) => assert_eq!(refused.code(), Code::ResourceExhausted),

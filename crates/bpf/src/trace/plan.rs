@@ -40,7 +40,10 @@ fn intent(facts: &Facts, point: &Point) -> Intent {
         Kind::Tracepoint if !facts.tracepoints.contains(name) => {
             Intent::Leave(format!("no tracepoint {name} in this kernel"))
         }
-        Kind::Tracepoint if facts.kprobes && ["tcp_probe", "sock_send_length", "sock_recv_length"].contains(&name) => {
+        Kind::Tracepoint
+            if facts.kprobes
+                && ["tcp_probe", "sock_send_length", "sock_recv_length"].contains(&name) =>
+        {
             leave("not needed: functions of TCP and UDP are hooked")
         }
         Kind::Tracepoint if name == "tcp_probe" && !facts.probe_tells_buffer => {
