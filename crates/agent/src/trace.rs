@@ -82,10 +82,10 @@ pub struct PointCount {
 pub enum Parcel {
     /// At most [`PART`] events.
     Events(Vec<Told>),
-    /// For each point.
-    Counts(Vec<PointCount>),
+    /// For each point, and for how long they were counted.
+    Counts(Vec<PointCount>, Duration),
     /// The same, and no more comes: matched = told + suppressed + lost.
-    LastCounts(Vec<PointCount>),
+    LastCounts(Vec<PointCount>, Duration),
 }
 
 /// One viewer's trace. Dropping it ends it; the last one takes the hooks out.

@@ -39,6 +39,7 @@ pub(super) struct Viewer {
     told: [u64; POINTS],
     /// The viewer was too slow.
     dropped: [u64; POINTS],
+    began: Instant,
     counts_due: Instant,
     end: Option<Instant>,
 }
@@ -52,6 +53,7 @@ impl Viewer {
             lives: Lives::default(),
             told: [0; POINTS],
             dropped: [0; POINTS],
+            began: now,
             counts_due: now + Duration::from_secs(1),
             end: duration.and_then(|duration| now.checked_add(duration)),
         }
@@ -114,7 +116,8 @@ impl Viewer {
     pub(super) fn tell_counts(&mut self, tallies: &[Tally], now: Instant) {
         // One that does not read gets the next ones.
         if let Ok(permit) = self.parcels.try_reserve() {
-            permit.send(Parcel::Counts(self.counts(tallies)));
+            let counted = self.began.elapsed();
+            permit.send(Parcel::Counts(self.counts(tallies), counted));
         }
         self.counts_due = now + Duration::from_secs(1);
     }
@@ -125,8 +128,13 @@ impl Viewer {
             self.dropped[told.event.point] += 1;
         }
         let counts = self.counts(tallies);
+        // Nothing was counted after its slot was closed.
+        let counted = match self.stage {
+            Stage::Watching => self.began.elapsed(),
+            Stage::Ending(since) => since.duration_since(self.began),
+        };
         if let Ok(permit) = self.parcels.try_reserve() {
-            permit.send(Parcel::LastCounts(counts));
+            permit.send(Parcel::LastCounts(counts, counted));
         }
     }
 

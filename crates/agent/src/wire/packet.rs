@@ -168,12 +168,16 @@ pub fn message(parcel: Parcel, facts: &Facts, anchor: &Anchor) -> Message {
                 .map(|told| event(told, facts, anchor))
                 .collect(),
         }),
-        Parcel::Counts(counts) => Message::Statistics(statistics(&counts, false)),
-        Parcel::LastCounts(counts) => Message::Statistics(statistics(&counts, true)),
+        Parcel::Counts(counts, elapsed) => {
+            Message::Statistics(statistics(&counts, elapsed, false))
+        }
+        Parcel::LastCounts(counts, elapsed) => {
+            Message::Statistics(statistics(&counts, elapsed, true))
+        }
     }
 }
 
-fn statistics(counts: &[PointCount], last: bool) -> v1::TraceStatistics {
+fn statistics(counts: &[PointCount], elapsed: Duration, last: bool) -> v1::TraceStatistics {
     let point = |count: &PointCount| v1::PointStatistics {
         matched: count.matched,
         told: count.told,
@@ -184,6 +188,7 @@ fn statistics(counts: &[PointCount], last: bool) -> v1::TraceStatistics {
     v1::TraceStatistics {
         points: counts.iter().map(point).collect(),
         last,
+        elapsed_ns: u64::try_from(elapsed.as_nanos()).unwrap_or(u64::MAX),
     }
 }
 
