@@ -53,6 +53,7 @@ pub const RIGHT: &[Row] = &[
     Row::Keys("u  U", "bits, SI/IEC"),
     Row::Keys("w", "average or window"),
     Row::Keys("l  C", "command line, columns"),
+    Row::Keys("H", "host names"),
     Row::Keys("y  W", "copy, write file"),
     Row::Keys("!  R", "messages, retry"),
     Row::Keys("T  M", "theme, mouse"),
@@ -83,4 +84,26 @@ pub fn visible(size: Size) -> usize {
 /// How many places the help can be scrolled to.
 pub fn scroll_steps(size: Size) -> usize {
     rows(size).len() - visible(size) + 1
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn the_manual_has_every_key_of_the_help() {
+        let mut cli = crate::args::Cli::command();
+        let top = cli.find_subcommand_mut("top").unwrap();
+        let manual = top.render_long_help().to_string();
+        let (_, manual) = manual.split_once("Keys:").unwrap();
+        let words: Vec<_> = manual.split_whitespace().collect();
+        for row in LEFT.iter().chain(RIGHT) {
+            let Row::Keys(keys, _) = row else { continue };
+            for key in keys.split_whitespace() {
+                assert!(words.contains(&key), "{key}");
+            }
+        }
+    }
 }

@@ -23,6 +23,7 @@ use super::screen::Step;
 use super::settings::Settings;
 use super::settings::Subject;
 use super::settings::Zoom;
+use super::socket_list::SocketList;
 use super::sort::Sort;
 use super::sort::SortKey;
 use super::Change;
@@ -186,6 +187,7 @@ impl Model {
         self.clear_filter();
         self.details = Details::default();
         self.outline = Outline::default();
+        self.connections = SocketList::new("rate");
         self.travel(Travel::Live);
         for pane in [Pane::Live, Pane::Exited] {
             *self.list_mut(pane) = List::default();

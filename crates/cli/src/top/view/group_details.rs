@@ -29,7 +29,8 @@ pub fn render(model: &Model, (entry, members): (&Entry, Vec<&Line>), area: Area,
     let hint = match (model.stage(), area.width) {
         (Stage::Full, _) => "Esc back",
         (_, 80..) => "Enter full screen · d close",
-        _ => "d close",
+        (Stage::Beside, _) => "d close",
+        (Stage::Closed, _) => "Enter full screen",
     };
     let border = match model.stage() {
         Stage::Full => Border::Focused,

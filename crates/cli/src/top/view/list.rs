@@ -99,7 +99,7 @@ pub fn title(model: &Model, pane: Pane, area: Area, border: Border) -> String {
             title.push_str(&format!(" · {}", model.arrangement().unwrap_or_default()));
         }
         Pane::Live if area.width >= 95 && model.position == Position::Live => {
-            title.push_str(&format!(" · {} processes", running(model)));
+            title.push_str(&format!(" · {}", counted(running(model))));
         }
         Pane::Live => {}
         Pane::Exited => title.push_str(&format!(" · {}", model.settings.window.title())),
@@ -319,6 +319,13 @@ fn running(model: &Model) -> usize {
         .count()
 }
 
+fn counted(processes: usize) -> String {
+    match processes {
+        1 => "1 process".to_owned(),
+        count => format!("{count} processes"),
+    }
+}
+
 fn processes(model: &Model) -> String {
     let all = model.processes().unwrap_or(0);
     let shown = running(model);
@@ -328,6 +335,6 @@ fn processes(model: &Model) -> String {
     if narrow && shown < all {
         format!("{shown} of {all}")
     } else {
-        format!("{shown} processes")
+        counted(shown)
     }
 }
