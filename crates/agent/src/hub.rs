@@ -253,6 +253,17 @@ impl Hub {
         state.snapshot(seat.watching.connections())
     }
 
+    /// Whether the tick `seq` was taken and every viewer has had it.
+    #[cfg(feature = "simulate")]
+    pub fn is_settled(&self, seq: u64) -> bool {
+        let state = self.state();
+        let had = |seat: &Weak<Seat>| {
+            let seat = seat.upgrade();
+            seat.is_none_or(|seat| seat.pending().is_none())
+        };
+        state.ledger.tick().seq >= seq && state.seats.iter().all(had)
+    }
+
     /// The state at the last tick.
     pub fn snapshot(&self) -> Snapshot {
         self.state().snapshot(false)

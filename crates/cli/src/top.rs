@@ -58,8 +58,15 @@ pub async fn run(args: &TopArgs, global: &GlobalArgs) -> Result<Outcome, Failure
     let session = Session::open(&target).await?;
     session.agent().require(wishes.needs())?;
     let started = Instant::now();
+    // Times on the screen are the agent's, also those of messages.
+    let ahead = session
+        .agent()
+        .now
+        .map(|now| now.duration_since(Timestamp::now()));
     let clock = move || Clock {
-        wall: Timestamp::now(),
+        wall: Timestamp::now()
+            .checked_add(ahead.unwrap_or_default())
+            .unwrap_or_else(|_| Timestamp::now()),
         running: started.elapsed(),
     };
     let socket = target.socket.display().to_string();

@@ -18,5 +18,6 @@ mod history;
 mod packets;
 mod readme;
 mod release;
+mod screen;
 mod takeover;
 mod viewers;

@@ -255,10 +255,14 @@ fn loopback_is_shown_on_request() {
 fn units_switch_between_bits_and_bytes_and_bases() {
     let mut model = fixture::model(80, 24);
     for (key, units) in [
-        ("u", Units::BitsIec),
-        ("U", Units::Bits),
+        ("u", Units::Bits),
+        ("u", Units::Iec),
+        ("u", Units::Bits),
+        ("U", Units::BitsIec),
+        ("u", Units::Iec),
+        ("U", Units::Si),
+        ("u", Units::Bits),
         ("u", Units::Si),
-        ("U", Units::Iec),
     ] {
         press(&mut model, key);
         assert_eq!(model.settings.units, units);

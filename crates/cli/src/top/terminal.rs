@@ -3,6 +3,8 @@
 use std::io;
 use std::io::Write as _;
 use std::panic;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering;
 use std::sync::Once;
 use std::time::Duration;
 
@@ -78,6 +80,10 @@ impl Screen {
 impl Display for Screen {
     fn draw(&mut self, model: &Model) -> io::Result<()> {
         self.terminal.draw(|frame| view::render(model, frame))?;
+        #[cfg(feature = "test-panic")]
+        if model.tick().is_some() && std::env::var_os("NETMON_TEST_PANIC").is_some() {
+            panic!("NETMON_TEST_PANIC is set");
+        }
         Ok(())
     }
 
@@ -114,6 +120,7 @@ impl Drop for Screen {
 }
 
 fn enter(mouse: Mouse) -> io::Result<()> {
+    TAKEN.store(true, Ordering::SeqCst);
     terminal::enable_raw_mode()?;
     let entered =
         execute!(io::stdout(), terminal::EnterAlternateScreen, cursor::Hide).and_then(|()| {
@@ -125,8 +132,15 @@ fn enter(mouse: Mouse) -> io::Result<()> {
     entered.inspect_err(|_| leave())
 }
 
-// Also called from a panic, so nothing in here may fail loudly.
+/// The terminal is ours.
+static TAKEN: AtomicBool = AtomicBool::new(false);
+
+// Also called from a panic, so nothing in here may fail loudly. Giving it back twice would put the
+// cursor back to where it was before, and the shell would write over what was printed since.
 fn leave() {
+    if !TAKEN.swap(false, Ordering::SeqCst) {
+        return;
+    }
     let _ = execute!(
         io::stdout(),
         DisableMouseCapture,

@@ -13,6 +13,8 @@ use crate::units::Units;
 pub struct Settings {
     /// How sizes and rates are written.
     pub units: Units,
+    /// The bytes that `u` goes back to from bits.
+    pub bytes: Units,
     /// How times are written.
     pub time: TimeFormat,
     /// Which part of the traffic the numbers are about.
@@ -55,6 +57,7 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             units: Units::Iec,
+            bytes: Units::Iec,
             time: TimeFormat::Local,
             scope: Scope::default(),
             idle: Idle::Shown,
@@ -353,14 +356,15 @@ pub fn toggled(loopback: Loopback) -> Loopback {
     }
 }
 
-/// Bits for bytes and back, same powers.
-pub fn other_unit(units: Units) -> Units {
-    match units {
-        Units::Iec => Units::BitsIec,
-        Units::BitsIec => Units::Iec,
-        Units::Si => Units::Bits,
-        Units::Bits => Units::Si,
-    }
+/// Bits as people count them, in powers of 1000, and back to the bytes that were there before.
+pub fn toggle_bits(settings: &mut Settings) {
+    settings.units = match settings.units {
+        bytes @ (Units::Iec | Units::Si) => {
+            settings.bytes = bytes;
+            Units::Bits
+        }
+        Units::Bits | Units::BitsIec => settings.bytes,
+    };
 }
 
 /// Powers of 1000 for powers of 1024 and back.

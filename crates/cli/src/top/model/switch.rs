@@ -54,7 +54,7 @@ impl Model {
             Switch::Loopback => {
                 settings.scope.loopback = settings::toggled(settings.scope.loopback);
             }
-            Switch::Bits => settings.units = settings::other_unit(settings.units),
+            Switch::Bits => settings::toggle_bits(settings),
             Switch::Base => settings.units = settings::other_base(settings.units),
             Switch::Numbers => {
                 settings.numbers = match settings.numbers {
