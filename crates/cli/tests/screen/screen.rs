@@ -42,7 +42,7 @@ impl Screen {
 
     /// The pids of a list, from the top: the first number of each line that has a pid column.
     pub fn pids(&self) -> Vec<u32> {
-        self.rows().filter_map(|row| first_number(row)).collect()
+        self.rows().filter_map(first_number).collect()
     }
 
     /// The lines of the focused list that stand for a process.
