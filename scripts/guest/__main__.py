@@ -18,7 +18,7 @@ HOOKS = ["tracepoint", "kprobe", "fexit"]
 CPUS = 2
 # The tests that run on the disk, by cargo's name of the target. The tests of the README and of the release
 # are about this machine, not about a kernel; the selftest runs by itself.
-TESTS = {"live": "live", "netmon_bpf": "bpf"}
+TESTS = {"live": "live", "netmon_bpf": "bpf", "trace": "trace"}
 # Patching hot code in a flood hung a 5.10 guest: the emulator's fault or the kernel's is not known.
 SKIP = ["replacing_programs_in_a_flood", "readme::", "release::", "every_case_of_the_selftest", "every_case_under_load"]
 
