@@ -8,6 +8,7 @@ use std::sync::MutexGuard;
 use std::sync::PoisonError;
 use std::sync::Weak;
 
+use netmon_bpf::memory;
 use netmon_bpf::traffic::Entries;
 use netmon_bpf::traffic::HookState;
 use tokio::sync::Notify;
@@ -163,7 +164,9 @@ impl Hub {
         if let Some(hooks) = collected.hooks {
             state.hooks = hooks;
         }
+        let was_detailed = state.ledger.connections().is_detailed();
         let frame = state.ledger.apply(collected.reading);
+        let rests = was_detailed && !state.ledger.connections().is_detailed();
         // Before any viewer has the tick: who asks for what came before it must find all of that.
         let wall = Anchor::now().wall_ns(frame.tick.time);
         self.history.append(&frame, Moment { wall, gap });
@@ -177,6 +180,10 @@ impl Hub {
             None => false,
         });
         drop(state);
+        if rests {
+            // Some hundred bytes for each connection were let go, in between what stays.
+            memory::give_back();
+        }
         self.taken.notify_waiters();
     }
 

@@ -58,8 +58,9 @@ impl Hasher for Mixer {
     }
 
     fn finish(&self) -> u64 {
-        // The table takes its index from the low bits, which a product spreads the least.
-        self.0 ^ self.0 >> 32
+        // A product spreads upwards, and the table takes its index from the low bits.
+        let spread = (self.0 ^ self.0 >> 32).wrapping_mul(SPREAD);
+        spread ^ spread >> 32
     }
 }
 

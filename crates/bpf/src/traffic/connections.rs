@@ -49,6 +49,8 @@ pub(super) struct Connections {
     carried: HashSet<u64>,
     /// What was told of each, by id, while only changes are asked for. Empty: the next reading has all.
     told: Past,
+    /// Sockets that the last reading had.
+    count: usize,
     /// A tick of the kernel, ns.
     tick: u64,
 }
@@ -74,6 +76,7 @@ impl Connections {
             orphans: HashSet::new(),
             carried: HashSet::new(),
             told: Past::default(),
+            count: 0,
             tick: tick(),
         };
         let sharers = connections.sharers(maps)?.into_values().flatten();
@@ -100,13 +103,16 @@ impl Connections {
                     tally.add(&socket);
                 }
             })?;
+            self.count = tally.entries as usize;
             return Ok(Open {
                 tally,
                 ..Open::default()
             });
         }
         let changes = wanted == Census::Changes && self.told.begin();
-        let mut told = Vec::new();
+        // All of them at once are some megabytes: no more than that, for doubling.
+        let room = if changes { 0 } else { self.count };
+        let mut told = Vec::with_capacity(room);
         if !self.ask(maps, directory, wanted, &mut tally, &mut told) {
             self.told.forget();
             let _unpreempted = Unpreempted::enter();
@@ -134,6 +140,7 @@ impl Connections {
             told = told.into_iter().flat_map(spreads).collect();
             self.sweep(maps, &sharers, &open)?;
         }
+        self.count = tally.entries as usize;
         Ok(Open {
             tally,
             told: Some(told),
