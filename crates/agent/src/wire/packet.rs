@@ -168,9 +168,7 @@ pub fn message(parcel: Parcel, facts: &Facts, anchor: &Anchor) -> Message {
                 .map(|told| event(told, facts, anchor))
                 .collect(),
         }),
-        Parcel::Counts(counts, elapsed) => {
-            Message::Statistics(statistics(&counts, elapsed, false))
-        }
+        Parcel::Counts(counts, elapsed) => Message::Statistics(statistics(&counts, elapsed, false)),
         Parcel::LastCounts(counts, elapsed) => {
             Message::Statistics(statistics(&counts, elapsed, true))
         }
