@@ -16,4 +16,5 @@ mod packets;
 mod readme;
 mod release;
 mod takeover;
+mod trace_client;
 mod viewers;

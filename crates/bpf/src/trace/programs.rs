@@ -176,8 +176,8 @@ fn load(outcome: &mut Outcome, pins: &Path) -> Result<Object> {
         Ok(object) => return Ok(object),
         Err(error) => tracing::debug!(error = %errno(&error), "a program of the trace is refused"),
     }
-    for index in 0..POINTS {
-        if outcome[index].is_err() {
+    for (index, point) in outcome.iter_mut().enumerate() {
+        if point.is_err() {
             continue;
         }
         let alone: Outcome = std::array::from_fn(|other| match other == index {
@@ -185,7 +185,7 @@ fn load(outcome: &mut Outcome, pins: &Path) -> Result<Object> {
             false => Err(String::new()),
         });
         if let Err(error) = open(&alone, pins)?.load() {
-            outcome[index] = Err(why(&errno(&error)));
+            *point = Err(why(&errno(&error)));
         }
     }
     let loaded = open(outcome, pins)?.load();
