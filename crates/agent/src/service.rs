@@ -147,10 +147,17 @@ impl NetmonService for Service {
     ) -> Reply<Self::WatchPacketsStream> {
         let request = wire::packet::request(request.into_inner());
         let request = request.map_err(Status::invalid_argument)?;
-        let lease = self.tracing.lease(request).await.map_err(refused)?;
-        let first = wire::packet::started(&lease.outcome);
-        let rest = packets(lease, self.stopping.clone());
-        let messages = stream::iter([Ok(first)]).chain(rest);
+        let (tracing, stopping) = (Arc::clone(&self.tracing), self.stopping.clone());
+        // Hooking may take longer than an answer may: the stream begins first.
+        let lease = stream::once(async move { tracing.lease(request).await.map_err(refused) });
+        let messages = futures_util::StreamExt::flat_map(lease, move |lease| match lease {
+            Ok(lease) => {
+                let first = wire::packet::started(&lease.outcome);
+                let rest = packets(lease, stopping.clone());
+                futures_util::StreamExt::boxed(stream::iter([Ok(first)]).chain(rest))
+            }
+            Err(status) => futures_util::StreamExt::boxed(stream::iter([Err(status)])),
+        });
         Ok(Response::new(Box::pin(messages.map(|message| {
             message.map(|event| v1::WatchPacketsResponse { event: Some(event) })
         }))))

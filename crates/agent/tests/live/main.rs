@@ -20,4 +20,5 @@ mod readme;
 mod release;
 mod screen;
 mod takeover;
+mod trace_client;
 mod viewers;

@@ -54,11 +54,14 @@ struct trace_event_raw_net_dev_xmit {
 	__u32 __data_loc_name;
 };
 
+/* A field is there only if its kind is the same: an enum, not an integer. */
+enum skb_drop_reason { SKB_NOT_DROPPED_YET };
+
 struct trace_event_raw_kfree_skb {
 	void *skbaddr;
 	void *location;
 	void *rx_sk;	 /* 6.11 */
-	__u32 reason;	 /* enum skb_drop_reason, 5.17 */
+	enum skb_drop_reason reason; /* 5.17 */
 };
 
 struct trace_event_raw_skb_copy_datagram_iovec {
