@@ -25,6 +25,9 @@ mod agent;
 #[path = "../../tests/support/connection.rs"]
 mod connection;
 #[allow(dead_code)]
+#[path = "../../tests/support/packets.rs"]
+mod packets;
+#[allow(dead_code)]
 #[path = "../../tests/support/past.rs"]
 mod past;
 #[allow(dead_code)]
