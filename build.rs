@@ -40,13 +40,14 @@ mod proto {
     }
 }
 
-/// `crates/bpf/src/bpf/traffic.bpf.c` -> a libbpf skeleton.
+/// `crates/bpf/src/bpf/{traffic,trace}.bpf.c` -> a libbpf skeleton each.
 #[cfg(feature = "skeleton")]
 mod skeleton {
     use std::error::Error;
     use std::path::PathBuf;
 
     const SOURCES: &str = "src/bpf";
+    const PROGRAMS: [&str; 2] = ["traffic", "trace"];
 
     pub fn generate() -> Result<(), Box<dyn Error>> {
         println!("cargo::rerun-if-changed={SOURCES}");
@@ -69,12 +70,14 @@ mod skeleton {
         if cfg!(feature = "next-layout") {
             arguments.push("-DNEXT_LAYOUT".to_owned());
         }
-        libbpf_cargo::SkeletonBuilder::new()
-            .source(format!("{SOURCES}/traffic.bpf.c"))
-            .clang_args(arguments)
-            .obj(out.join("traffic.bpf.o"))
-            .reference_obj(true)
-            .build_and_generate(out.join("traffic.skel.rs"))?;
+        for name in PROGRAMS {
+            libbpf_cargo::SkeletonBuilder::new()
+                .source(format!("{SOURCES}/{name}.bpf.c"))
+                .clang_args(arguments.clone())
+                .obj(out.join(format!("{name}.bpf.o")))
+                .reference_obj(true)
+                .build_and_generate(out.join(format!("{name}.skel.rs")))?;
+        }
         Ok(())
     }
 }

@@ -17,7 +17,7 @@ DEFAULT = ["5.10", "6.1", "6.12", "6.18", "newest"]
 HOOKS = ["tracepoint", "kprobe", "fexit"]
 # The tests that run on the disk, by cargo's name of the target. The tests of the README and of the release
 # are about this machine, not about a kernel; the selftest runs by itself.
-TESTS = {"live": "live", "netmon_bpf": "bpf"}
+TESTS = {"live": "live", "netmon_bpf": "bpf", "trace": "trace"}
 # Patching code that a flood runs is what the emulator cannot do: see machine.boot.
 SKIP = ["replacing_programs_in_a_flood", "readme::", "release::", "every_case_of_the_selftest", "every_case_under_load"]
 

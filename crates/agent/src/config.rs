@@ -64,6 +64,9 @@ pub struct Config {
     /// Hooks to count with: auto, tracepoint, kprobe or fexit
     #[arg(long, value_name = "SET", default_value = "auto", value_parser = hooks)]
     pub hooks: Hooks,
+    /// Refuse to trace packets
+    #[arg(long)]
+    pub no_trace: bool,
     /// Try the hooks of this kernel, print them, and exit
     #[arg(long, conflicts_with_all = ["fresh", "unpin"])]
     pub check: bool,

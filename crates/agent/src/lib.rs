@@ -55,6 +55,8 @@ pub mod sieve;
 
 pub mod grouping;
 
+pub mod trace;
+
 pub mod wire;
 
 pub mod status;

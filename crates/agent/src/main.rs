@@ -33,6 +33,7 @@ use netmon_agent::socket::Access;
 use netmon_agent::source::Purpose;
 use netmon_agent::source::Source;
 use netmon_agent::status::About;
+use netmon_agent::trace::Tracing;
 
 /// Viewers get this long to end when the agent is told to.
 const GRACE: Duration = Duration::from_millis(1500);
@@ -107,6 +108,8 @@ async fn serve(config: &Config, options: &Options) -> anyhow::Result<()> {
         pins = %ground.directory.display(),
         "counting"
     );
+    let pins = source.pins().filter(|_| !config.no_trace);
+    let tracing = Arc::new(Tracing::new(pins));
     let about = About::new(ground, config.tick, config.max_exited as usize);
     let about = Arc::new(about.keeping(config.state_directory(), past.problem));
     let interest = Arc::new(Interest::default());
@@ -123,7 +126,7 @@ async fn serve(config: &Config, options: &Options) -> anyhow::Result<()> {
         ..Limits::default()
     };
     let mut ledger = Ledger::keeping(config.max_exited as usize, limits);
-    ledger.resume(&past.known);
+    ledger.resume(&past.known, past.totals);
     let hub = Arc::new(Hub::new(ledger, history, interest));
     let mut gap = past.gap;
     for collected in first {
@@ -150,7 +153,7 @@ async fn serve(config: &Config, options: &Options) -> anyhow::Result<()> {
     });
 
     let stopping = CancellationToken::new();
-    let service = Service::new(hub, about, stopping.clone());
+    let service = Service::new(hub, about, tracing, stopping.clone());
     let mut serving = tokio::spawn(server::serve(
         listener,
         service,

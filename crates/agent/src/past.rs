@@ -15,6 +15,7 @@ use crate::history::Known;
 use crate::history::LastTick;
 use crate::history::OpenError;
 use crate::history::Options;
+use crate::history::Totals;
 
 /// The past as an agent finds it.
 #[derive(Debug)]
@@ -23,6 +24,8 @@ pub struct Past {
     pub history: History,
     /// Processes whose counters go on.
     pub known: Vec<Known>,
+    /// The sums of the machine that go on with them. `None`: not known.
+    pub totals: Option<Totals>,
     /// The interval before the first tick. `None`: there was nothing before.
     pub gap: Option<Gap>,
     /// Number of the newest tick that is kept; 0: none is.
@@ -80,6 +83,10 @@ pub fn open(config: &Config, ground: &Ground) -> anyhow::Result<Past> {
         } else {
             Vec::new()
         },
+        totals: found
+            .last
+            .and_then(|last| last.totals)
+            .filter(|_| continues),
         gap,
         last_seq: found.last.map_or(0, |last| last.seq),
         problem,

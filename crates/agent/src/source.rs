@@ -1,5 +1,6 @@
 //! Where readings come from: the counters in the kernel, or in test builds a scenario.
 
+use std::path::PathBuf;
 use std::sync::mpsc::Receiver;
 use std::sync::Arc;
 use std::time::Duration;
@@ -71,6 +72,15 @@ impl Source {
             Source::Kernel(probe) => Ground::of(probe),
             #[cfg(feature = "simulate")]
             Source::Scenario(simulation) => simulation.ground(),
+        }
+    }
+
+    /// Where the kernel's counters are pinned; `None`: there is no kernel behind them.
+    pub fn pins(&self) -> Option<PathBuf> {
+        match self {
+            Source::Kernel(probe) => Some(probe.directory()),
+            #[cfg(feature = "simulate")]
+            Source::Scenario(_) => None,
         }
     }
 

@@ -69,7 +69,12 @@ impl About {
     }
 
     /// The answer to GetAgent.
-    pub fn response(&self, condition: &Condition, history: &History) -> v1::GetAgentResponse {
+    pub fn response(
+        &self,
+        condition: &Condition,
+        history: &History,
+        trace_points: Vec<v1::TracePoint>,
+    ) -> v1::GetAgentResponse {
         let anchor = Anchor::now();
         let ground = &self.ground;
         let time = |boot| Some(timestamp(anchor.wall(boot)));
@@ -103,7 +108,7 @@ impl About {
             losses: losses(condition),
             load: Some(self.load(condition)),
             retention: Some(self.retention(condition, history, &anchor)),
-            trace_points: Vec::new(),
+            trace_points,
         }
     }
 

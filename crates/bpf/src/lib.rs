@@ -9,6 +9,8 @@ pub mod error;
 
 pub mod abi;
 
+mod digest;
+
 pub mod memory;
 
 mod unpreempted;
@@ -41,6 +43,8 @@ mod sockets;
 
 pub mod traffic;
 
+pub mod trace;
+
 pub mod cgroup;
 
 pub mod interfaces;
@@ -56,4 +60,17 @@ pub mod interfaces;
 )]
 mod skeleton {
     include!(concat!(env!("OUT_DIR"), "/traffic.skel.rs"));
+}
+
+#[allow(
+    dead_code,
+    missing_docs,
+    non_camel_case_types,
+    non_snake_case,
+    clippy::all,
+    clippy::pedantic,
+    clippy::unwrap_used
+)]
+mod trace_skeleton {
+    include!(concat!(env!("OUT_DIR"), "/trace.skel.rs"));
 }

@@ -448,3 +448,19 @@ pub(crate) fn open_map(directory: &Path, name: &str, sizes: (u32, u32)) -> Resul
         sizes.1
     )))
 }
+
+/// Why a hook is not there, in words a user can look up.
+pub(crate) fn why(error: &io::Error) -> String {
+    match error.raw_os_error() {
+        Some(code) => {
+            let text = error.to_string();
+            let text = text
+                .split(" (os error")
+                .next()
+                .unwrap_or_default()
+                .to_lowercase();
+            format!("refused: {text} (errno {code})")
+        }
+        None => format!("refused: {error}"),
+    }
+}

@@ -6,6 +6,7 @@ mod request;
 
 use std::io::IsTerminal as _;
 use std::path::Path;
+use std::time::Duration;
 
 use self::follow::Follow;
 use self::follow::Goal;
@@ -21,6 +22,9 @@ use crate::session::Session;
 use crate::tell::Tell;
 use crate::text::sanitize;
 use crate::watch;
+
+// After so long people ask themselves what they wait for.
+const SOON: Duration = Duration::from_secs(1);
 
 /// Runs the command.
 ///
@@ -39,9 +43,20 @@ pub async fn run(args: TraceArgs, global: &GlobalArgs) -> Result<Outcome, Failur
     };
     watch::find_pids(&mut session, &args.pids, tell).await?;
     let known = session.agent().trace_points.clone();
-    let trace = tokio::select! {
-        trace = session.trace(request) => trace.map_err(|failure| explain(failure, &known))?,
-        outcome = signals.next() => return Ok(outcome),
+    let start = session.trace(request);
+    tokio::pin!(start);
+    let late = tokio::time::sleep(SOON);
+    tokio::pin!(late);
+    let mut said = false;
+    let trace = loop {
+        tokio::select! {
+            trace = &mut start => break trace.map_err(|failure| explain(failure, &known))?,
+            outcome = signals.next() => return Ok(outcome),
+            () = &mut late, if !said => {
+                tell.line("netmon: the agent puts its programs into the kernel; this may take some seconds");
+                said = true;
+            }
+        }
     };
     // After the agent has agreed: what is there is not replaced for nothing.
     let sink = Sink::open(place)?;

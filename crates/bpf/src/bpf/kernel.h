@@ -132,6 +132,7 @@ struct sock_common {
 struct net_device {
 	unsigned int flags;
 	int ifindex;
+	char name[16];
 };
 
 struct dst_entry {
@@ -214,6 +215,11 @@ struct sk_buff {
 	__u16 network_header;
 	int skb_iif;
 	unsigned long _skb_refdst;
+	struct net_device *dev;
+	char cb[48];
+	unsigned int tail;
+	unsigned char *head;
+	unsigned char *data;
 };
 
 typedef struct {

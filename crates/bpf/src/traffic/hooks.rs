@@ -1,9 +1,9 @@
 //! Attaching hooks one by one, with the reason for each that is refused.
 
-use std::io;
 use std::path::Path;
 
 use crate::error::Result;
+use crate::object::why as reason;
 use crate::object::Constants;
 use crate::object::Loaded;
 use crate::object::Refused;
@@ -46,20 +46,4 @@ pub(super) fn attach_each(
     let mut left_out = vec![(refused.hook, reason(&refused.reason))];
     left_out.extend(attach_each(&rest, constants, support, directory)?);
     Ok(left_out)
-}
-
-/// Why a hook is not there, in words a user can look up.
-pub(super) fn reason(error: &io::Error) -> String {
-    match error.raw_os_error() {
-        Some(code) => {
-            let text = error.to_string();
-            let text = text
-                .split(" (os error")
-                .next()
-                .unwrap_or_default()
-                .to_lowercase();
-            format!("refused: {text} (errno {code})")
-        }
-        None => format!("refused: {error}"),
-    }
 }

@@ -8,10 +8,10 @@ use libbpf_rs::Link;
 use libbpf_rs::Program;
 
 use super::hooks::attach_each;
-use super::hooks::reason;
 use crate::error::Error;
 use crate::error::Result;
 use crate::object;
+use crate::object::why as reason;
 use crate::object::Constants;
 use crate::object::Loaded;
 use crate::pins::links;

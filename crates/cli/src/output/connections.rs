@@ -132,7 +132,11 @@ impl Wish<'_> {
             view: View {
                 scope: self.selection.scope,
                 states: self.selection.states,
-                words: self.selection.words.clone(),
+                // A list is what the agent has chosen; it knows more of processes than it sends with it.
+                words: match self.pace {
+                    Pace::Once => None,
+                    Pace::Stream => self.selection.words.clone(),
+                },
                 sort: (column, shaping.sort.order.unwrap_or(column.first)),
                 top: shaping.top,
                 known: None,

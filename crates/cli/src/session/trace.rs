@@ -1,5 +1,7 @@
 //! Packets of the agent, for as long as somebody reads them.
 
+use std::time::Duration;
+
 use netmon_api::v1;
 use netmon_api::v1::watch_packets_response::Event as Wire;
 use tonic::Code;
@@ -14,6 +16,8 @@ use crate::row::packet::Counts;
 use crate::row::packet::Packet;
 use crate::row::packet::Point;
 use crate::text::sanitize;
+
+const ATTACHING: Duration = Duration::from_secs(60);
 
 /// A running trace. Dropping it ends it.
 #[derive(Debug)]
@@ -38,7 +42,8 @@ impl Session {
     /// # Errors
     /// The agent cannot or will not, is gone, or does not answer in time.
     pub async fn trace(mut self, request: v1::WatchPacketsRequest) -> Result<Trace, Failure> {
-        let patience = self.patience();
+        // Loading some twenty programs takes seconds on a slow machine.
+        let patience = self.patience().max(ATTACHING);
         let target = self.target.clone();
         let start = async {
             let answer = self.client.watch_packets(request).await;

@@ -128,7 +128,9 @@ impl Follow {
         if let Err(end) = self.put(start, &mut stopping).await {
             return end;
         }
-        let duration_ends = self.duration.map(|span| Instant::now() + span);
+        // The agent ends it itself; this is for one that does not.
+        let patience = self.duration.map(|span| span.saturating_add(LAST_COUNTS));
+        let duration_ends = patience.and_then(|span| Instant::now().checked_add(span));
         loop {
             let deadline = match &stopping {
                 Some(Stopping { deadline, .. }) => Some(*deadline),
@@ -157,9 +159,10 @@ impl Follow {
             let last = match event {
                 Ok(Some(Event::Packets(packets))) => self.print(&packets, trace.points(), &mut out),
                 Ok(Some(Event::Counts(counts))) => {
-                    // An agent that ends says so itself.
-                    let last = stopping.is_some() && !counts.last;
-                    self.tally(counts, trace.points(), &mut out) || last
+                    if counts.last && stopping.is_none() && self.duration.is_some() {
+                        stopping = Some(Stopping::new("duration", Outcome::Done));
+                    }
+                    self.tally(counts, trace.points(), &mut out) || stopping.is_some()
                 }
                 _ if stopping.is_some() => return Stopping::end_of(stopping.take()),
                 Ok(None) => return End::Failed(trace.ended()),

@@ -64,6 +64,9 @@ pub fn request(args: &TraceArgs) -> Result<v1::WatchPacketsRequest, Failure> {
         rate: Some(args.rate),
         statistics_only: args.stats,
         headers: args.pcapng.is_some(),
+        duration_ns: args
+            .duration
+            .map(|span| u64::try_from(span.as_nanos()).unwrap_or(u64::MAX)),
     })
 }
 

@@ -173,7 +173,12 @@ static COLUMNS: &[AnyColumn<Points>] = &[
         row.count.map_or(Value::Unknown, |c| Value::Count(c.events))
     }),
     crate::output::columns::number("rate", "EVENTS/s", "events_per_s", 9, |row| {
-        row.events_per_s.map_or(Value::Unknown, Value::Count)
+        match (row.events_per_s, row.count) {
+            (None, _) => Value::Unknown,
+            // Few are not none.
+            (Some(0), Some(count)) if count.events > 0 => Value::Text("<1".to_owned()),
+            (Some(rate), _) => Value::Count(rate),
+        }
     }),
     crate::output::columns::number("bytes", "BYTES", "bytes", 8, |row| {
         row.count.map_or(Value::Unknown, |c| Value::Size(c.bytes))

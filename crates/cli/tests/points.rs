@@ -190,6 +190,7 @@ fn everything_given_is_asked_for() {
         rate: Some(0),
         statistics_only: false,
         headers: false,
+        duration_ns: None,
     };
     assert_eq!(agent.traces(), [expected]);
     run(&agent.socket(), &["trace", "-n", "1", "--debug-func", "-6"]);
@@ -365,9 +366,26 @@ fn a_signal_ends_it_after_the_last_counts() {
 
 #[test]
 fn a_duration_ends_it() {
+    // The agent ends it, after the last event, with the last counts.
+    let steps = vec![
+        packets::started(),
+        packets::counts(1, 4, 1, false),
+        packets::told(packets::events()),
+        packets::counts(2, 4, 1, true),
+    ];
+    let agent = FakeAgent::tracing(steps);
+    let outcome = run(&agent.socket(), &["trace", "-t", "1m", "-j"]);
+    assert_eq!(outcome.code, 0, "{}", outcome.stderr);
+    assert_eq!(agent.traces()[0].duration_ns, Some(60_000_000_000));
+    let last: Vec<_> = outcome.stdout.lines().rev().take(2).collect();
+    assert!(
+        last[1].contains(r#""interval_s":2.0,"total":true,"events":40,"#),
+        "{last:?}"
+    );
+    assert!(last[0].contains(r#""reason":"duration""#));
+    // One that does not is left, whether it says something or not.
     let outcome = trace(&["-t", "300ms", "-f", "csv"]);
     assert_eq!((outcome.code, outcome.stdout.lines().count()), (0, 6));
-    // An agent that says nothing more is not waited for.
     let silent = vec![
         packets::started(),
         packets::told(packets::events()),

@@ -1,0 +1,315 @@
+//! The packet trace on the running kernel: every point that is hooked fires, and what it tells is
+//! true. Needs root and a BPF file system; says so when it skips.
+
+// Helpers of tests may panic as tests may.
+#![allow(clippy::unwrap_used)]
+
+use std::io::Read;
+use std::io::Write;
+use std::net::TcpListener;
+use std::net::TcpStream;
+use std::net::UdpSocket;
+use std::path::PathBuf;
+use std::time::Duration;
+use std::time::Instant;
+
+use netmon_bpf::trace::Event;
+use netmon_bpf::trace::Facts;
+use netmon_bpf::trace::Filter;
+use netmon_bpf::trace::Tracer;
+use netmon_bpf::trace::Wish;
+use netmon_bpf::trace::TABLE;
+use netmon_bpf::traffic::MapLimits;
+use netmon_bpf::traffic::Options;
+use netmon_bpf::traffic::Probe;
+
+/// A probe with pins of its own: the trace asks its maps whose a socket is.
+struct Stage {
+    pins: PathBuf,
+    probe: Option<Probe>,
+}
+
+impl Stage {
+    fn new(name: &str) -> Option<Stage> {
+        // SAFETY: geteuid has no preconditions.
+        if unsafe { libc::geteuid() } != 0 {
+            eprintln!("SKIPPED: loading BPF programs needs root");
+            return None;
+        }
+        let pins = format!("/sys/fs/bpf/netmon-test-{name}-{}", std::process::id());
+        let options = Options {
+            directory: pins.clone().into(),
+            hooks: None,
+            limits: MapLimits {
+                processes: 4096,
+                connections: 4096,
+                closed_bytes: 1 << 16,
+            },
+            fresh: false,
+        };
+        let probe = Probe::start(&options).unwrap();
+        Some(Stage {
+            pins: pins.into(),
+            probe: Some(probe),
+        })
+    }
+
+    fn tracer(&self) -> Tracer {
+        let begin = Instant::now();
+        let facts = Facts::find_out().unwrap();
+        let looked = begin.elapsed();
+        let pins = self.probe.as_ref().unwrap().directory();
+        let tracer = Tracer::start(&facts, &pins).unwrap();
+        eprintln!("facts {looked:?}, attached after {:?}", begin.elapsed());
+        tracer
+    }
+}
+
+impl Drop for Stage {
+    fn drop(&mut self) {
+        drop(self.probe.take());
+        Probe::unpin(&self.pins).unwrap();
+    }
+}
+
+/// What comes within a second, the first time nothing comes any more.
+fn drain(tracer: &mut Tracer) -> Vec<Event> {
+    let mut events = Vec::new();
+    let until = Instant::now() + Duration::from_secs(5);
+    loop {
+        let before = events.len();
+        tracer.drain(|event| events.push(event)).unwrap();
+        if (events.len() == before && before > 0) || Instant::now() > until {
+            return events;
+        }
+        std::thread::sleep(Duration::from_millis(100));
+    }
+}
+
+/// Both ways over one connection, and its end as `end` says.
+fn move_tcp(address: &str, end: End) -> u16 {
+    let listener = TcpListener::bind(address).unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let mut client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+    let (mut server, _) = listener.accept().unwrap();
+    client.write_all(&[7; 1000]).unwrap();
+    let mut buffer = [0; 1000];
+    server.read_exact(&mut buffer).unwrap();
+    server.write_all(&[7; 10]).unwrap();
+    if end == End::Read {
+        client.read_exact(&mut buffer[..10]).unwrap();
+    }
+    // A socket that is closed with something unread resets its connection.
+    std::thread::sleep(Duration::from_millis(50));
+    port
+}
+
+#[derive(PartialEq, Eq)]
+enum End {
+    Read,
+    Unread,
+}
+
+fn move_udp(address: &str) {
+    let a = UdpSocket::bind(address).unwrap();
+    let b = UdpSocket::bind(address).unwrap();
+    let to = b.local_addr().unwrap();
+    a.send_to(&[1; 333], to).unwrap();
+    let mut buffer = [0; 400];
+    b.recv_from(&mut buffer).unwrap();
+    drop(b);
+    // Nobody is there any more.
+    a.send_to(&[1; 33], to).unwrap();
+}
+
+/// A connection that a listener has no room for: its SYN is dropped and sent again.
+fn overflow() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let to = listener.local_addr().unwrap();
+    // SAFETY: a second listen() on a listening socket changes its backlog.
+    unsafe { libc::listen(std::os::fd::AsRawFd::as_raw_fd(&listener), 0) };
+    let waiting: Vec<_> = (0..3)
+        .map(|_| {
+            std::thread::spawn(move || TcpStream::connect_timeout(&to, Duration::from_millis(2500)))
+        })
+        .collect();
+    for waiting in waiting {
+        let _ = waiting.join().unwrap();
+    }
+}
+
+#[test]
+fn every_hooked_point_fires() {
+    let Some(stage) = Stage::new("trace") else {
+        return;
+    };
+    let mut tracer = stage.tracer();
+    let process = Filter {
+        pids: vec![std::process::id()],
+        ..Filter::default()
+    };
+    tracer.open(0, &Wish::default()).unwrap();
+    let own = Wish {
+        filter: process,
+        headers: true,
+        ..Wish::default()
+    };
+    tracer.open(1, &own).unwrap();
+    let counts = Wish {
+        counts_only: true,
+        ..Wish::default()
+    };
+    tracer.open(2, &counts).unwrap();
+    for address in ["127.0.0.1:0", "[::1]:0"] {
+        move_tcp(address, End::Read);
+        move_tcp(address, End::Unread);
+        move_udp(address);
+    }
+    overflow();
+    let events = drain(&mut tracer);
+    tracer.close(0).unwrap();
+    let mut silent = Vec::new();
+    let names = TABLE.iter().zip(tracer.outcome()).enumerate();
+    for (index, (point, outcome)) in names {
+        let kind = point.kind.to_string();
+        let count = events.iter().filter(|e| e.point == index).count();
+        let outcome = outcome.as_ref().map_or_else(String::as_str, |()| "");
+        eprintln!("{kind:<10} {:<26} {count:>5} {outcome}", point.name);
+        if outcome.is_empty() && count == 0 {
+            silent.push(point.name);
+        }
+    }
+    costs();
+    assert!(silent.is_empty(), "hooked and never seen: {silent:?}");
+    let hooked = tracer
+        .outcome()
+        .iter()
+        .filter(|outcome| outcome.is_ok())
+        .count();
+    assert!(hooked >= 12, "{hooked} points");
+    for slot in 0..2 {
+        adds_up(&tracer, slot, &events);
+    }
+    let (all, counted) = (tracer.tallies(0).unwrap(), tracer.tallies(2).unwrap());
+    for (all, counted) in all.iter().zip(&counted) {
+        assert!(counted.matched >= all.matched, "{counted:?}");
+        assert_eq!((counted.suppressed, counted.lost), (0, 0));
+    }
+    for event in &events {
+        if event.slots & 2 != 0 {
+            assert_eq!(event.process.unwrap().pid, std::process::id());
+            assert!(event.header.len() <= 128);
+        }
+    }
+}
+
+fn adds_up(tracer: &Tracer, slot: usize, events: &[Event]) {
+    for (point, tally) in tracer.tallies(slot).unwrap().iter().enumerate() {
+        let own = events
+            .iter()
+            .filter(|e| e.point == point && e.slots & 1 << slot != 0);
+        let told = own.count() as u64;
+        let name = TABLE[point].name;
+        assert_eq!(
+            tally.matched,
+            tally.suppressed + tally.lost + told,
+            "{name}"
+        );
+    }
+}
+
+/// Sends for a while, as fast as it can; how many.
+fn flood(to: std::net::SocketAddr, span: Duration) -> u64 {
+    let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let (begin, mut sent) = (Instant::now(), 0);
+    while begin.elapsed() < span {
+        for _ in 0..32 {
+            // A full queue of the receiver is no error of the sender.
+            socket.send_to(&[0; 64], to).unwrap();
+            sent += 1;
+        }
+    }
+    sent
+}
+
+#[test]
+fn no_second_has_more_events_than_the_rate() {
+    let Some(stage) = Stage::new("rate") else {
+        return;
+    };
+    let mut tracer = stage.tracer();
+    let rates = [1, 7, 100, 10_000];
+    let sink = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let to = sink.local_addr().unwrap();
+    for (slot, rate) in rates.into_iter().enumerate() {
+        let wish = Wish {
+            filter: Filter {
+                ports: vec![to.port()],
+                ..Filter::default()
+            },
+            rate: Some(rate),
+            ..Wish::default()
+        };
+        tracer.open(slot, &wish).unwrap();
+    }
+    let senders: Vec<_> = (0..3)
+        .map(|_| std::thread::spawn(move || flood(to, Duration::from_millis(3200))))
+        .collect();
+    let mut events = Vec::new();
+    while senders.iter().any(|sender| !sender.is_finished()) {
+        tracer.drain(|event| events.push(event)).unwrap();
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    let sent: u64 = senders.into_iter().map(|s| s.join().unwrap()).sum();
+    for slot in 0..rates.len() {
+        tracer.close(slot).unwrap();
+    }
+    std::thread::sleep(Duration::from_millis(200));
+    while tracer.drain(|event| events.push(event)).unwrap() {}
+    for (slot, rate) in rates.into_iter().enumerate() {
+        adds_up(&tracer, slot, &events);
+        let own = events.iter().filter(|event| event.slots & 1 << slot != 0);
+        let mut times: Vec<u64> = own.map(|event| event.time).collect();
+        times.sort_unstable();
+        let most = times
+            .iter()
+            .enumerate()
+            .map(|(at, begin)| times[at..].partition_point(|time| time - begin < 1_000_000_000));
+        let most = most.max().unwrap_or(0);
+        let suppressed: u64 = tracer
+            .tallies(slot)
+            .unwrap()
+            .iter()
+            .map(|t| t.suppressed)
+            .sum();
+        eprintln!(
+            "{sent} sent: at rate {rate} {} told, {most} in the busiest second, {suppressed} suppressed",
+            times.len()
+        );
+        assert!(
+            most <= rate as usize,
+            "{most} events in a second at rate {rate}"
+        );
+        // 3.2 s are four times the rate at the begin of each second, if so many were sent.
+        if rate <= 100 {
+            let told = times.len();
+            assert!(told >= 3 * rate as usize * 9 / 10, "{told} at rate {rate}");
+        }
+        assert!(suppressed > 0);
+    }
+    eprintln!("{} events missed", tracer.missed_events());
+}
+
+/// What the verifier went through, by program.
+fn costs() {
+    for entry in std::fs::read_dir("/proc/self/fdinfo").unwrap().flatten() {
+        let text = std::fs::read_to_string(entry.path()).unwrap_or_default();
+        let of = |key: &str| {
+            text.lines()
+                .find_map(|l| l.strip_prefix(key).map(str::trim))
+        };
+        if let (Some(id), Some(cost)) = (of("prog_id:"), of("verified_insns:")) {
+            eprintln!("program {id}: {cost} instructions");
+        }
+    }
+}
