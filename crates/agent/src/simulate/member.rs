@@ -46,7 +46,6 @@ pub struct Member {
     pub traffic: Traffic,
     /// Each with its part of the usual rate; `None`: nobody has described it.
     lines: Vec<(ConnectionReading, Option<Pair>)>,
-    mix: [u64; 4],
     usual: Pair,
 }
 
@@ -84,10 +83,6 @@ impl Member {
             time: end.at.0.saturating_sub(boot),
             status: Some(status(end.code, end.signal)),
         });
-        let mut mix = ["tcp4", "tcp6", "udp4", "udp6"]
-            .map(|kind| process.mix.get(kind).copied().unwrap_or_default());
-        // What is not said is TCP over IPv4; rounding goes there too.
-        mix[0] = 100 - mix[1] - mix[2] - mix[3];
         let listed = scenario.connection.iter().filter(|c| c.pid == process.pid);
         let mut member = Member {
             lines: listed.map(|c| (line(c, &facts), part(c))).collect(),
@@ -98,7 +93,6 @@ impl Member {
             ended: None,
             told: false,
             traffic: Traffic::default(),
-            mix,
         };
         member.fill(process.sockets);
         let base = member.series.base;
@@ -157,28 +151,26 @@ impl Member {
         self.lines.iter().map(|(line, _)| line.clone())
     }
 
-    /// It moves so much: over which kind of traffic is told by the mix, over which connection by their
-    /// parts; the first connection that nobody has described, else the first, has the rest.
+    /// It moves so much: each connection its part; the first that nobody has described, else the first,
+    /// has the rest. Who has no connection has moved it over TCP and IPv4.
     pub fn add(&mut self, moved: Pair) {
+        let plain = self.lines.iter().position(|(_, part)| part.is_none());
+        let plain = plain.unwrap_or(0);
         for (side, bytes) in moved.into_iter().enumerate() {
-            let mut rest = bytes;
-            for kind in 1..4 {
-                let part = share(bytes, self.mix[kind], 100);
-                rest -= part;
-                count(&mut self.traffic.flows[kind * 2 + side], part);
-            }
-            count(&mut self.traffic.flows[side], rest);
             let mut rest = bytes;
             for (line, part) in &mut self.lines {
                 let part = part.map_or(0, |part| part[side]);
                 let bytes = share(bytes, part, self.usual[side]).min(rest);
                 rest -= bytes;
+                count(&mut self.traffic.flows[kind(line) * 2 + side], bytes);
                 count(flow(line, side), bytes);
             }
-            let plain = self.lines.iter().position(|(_, part)| part.is_none());
-            if let Some((line, _)) = self.lines.get_mut(plain.unwrap_or(0)) {
+            let mut over = 0;
+            if let Some((line, _)) = self.lines.get_mut(plain) {
+                over = kind(line);
                 count(flow(line, side), rest);
             }
+            count(&mut self.traffic.flows[over * 2 + side], rest);
         }
     }
 
@@ -189,6 +181,13 @@ impl Member {
             (line.rx, line.tx) = (Flow::default(), Flow::default());
         }
     }
+}
+
+/// As flows are numbered, without the direction.
+fn kind(line: &ConnectionReading) -> usize {
+    let udp = usize::from(line.transport == Transport::Udp);
+    let ipv6 = usize::from(line.local.is_ipv6());
+    usize::from(line.loopback) * 4 + udp * 2 + ipv6
 }
 
 fn count(flow: &mut Flow, bytes: u64) {

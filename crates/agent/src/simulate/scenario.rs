@@ -1,7 +1,6 @@
 //! A scenario file: which processes moved what, and what can be made to happen. See
 //! `crates/cli/tests/screen/web01.toml` for one with explanations.
 
-use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::Path;
 
@@ -72,9 +71,6 @@ pub struct Process {
     /// Ticks of which the bytes are given.
     #[serde(default)]
     pub burst: Vec<Burst>,
-    /// Percent of `tcp4`, `tcp6`, `udp4`, `udp6`.
-    #[serde(default)]
-    pub mix: BTreeMap<String, u64>,
     /// How many TCP and UDP connections.
     #[serde(default)]
     pub sockets: [u32; 2],
@@ -242,14 +238,6 @@ impl Scenario {
         }
         for process in &self.process {
             let pid = process.pid;
-            let sum: u64 = process.mix.values().sum();
-            if sum != 100 && !process.mix.is_empty() {
-                bail!("the mix of process {pid} is {sum} percent");
-            }
-            let known = ["tcp4", "tcp6", "udp4", "udp6"];
-            if let Some(kind) = process.mix.keys().find(|k| !known.contains(&k.as_str())) {
-                bail!("the mix of process {pid} has '{kind}'");
-            }
             if process.burst.iter().any(|b| b.rx.len() != b.tx.len()) {
                 bail!("a burst of process {pid} has unequal sides");
             }

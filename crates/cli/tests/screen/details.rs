@@ -24,8 +24,8 @@ fn scenario_20_details_open_grow_and_close() {
         "www-data (33)",
         "parent 1180 nginx",
         "nginx.service",
-        "TCP 97%",
-        "IPv6 19%",
+        "TCP 98%",
+        "IPv6 4%",
         "2.20MiB",
     ] {
         assert!(pane.has(text), "{text}\n{pane}");
