@@ -5,8 +5,8 @@
 //! takes the tick, and the frame is drawn and written as bytes for a terminal. This stands beside
 //! `main` because a program has no library to link against.
 
-// Printing is what it is for, and most of the program is not measured.
-#![allow(dead_code, clippy::unwrap_used)]
+// Most of the program is not measured, and its tests are not run from here.
+#![allow(unused, dead_code, clippy::unwrap_used)]
 
 mod args;
 mod failure;

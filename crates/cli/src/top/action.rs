@@ -17,6 +17,7 @@ use super::model::sort::SortKey;
 use super::model::stored::Stored;
 use crate::args::query::GroupChoice;
 use crate::failure::Failure;
+use crate::row::Names;
 use crate::session::agent::Agent;
 use crate::session::watch::Event;
 
@@ -36,6 +37,8 @@ pub enum Action {
     Feed(Event),
     /// The agent's history has answered the last question.
     Past(Box<Result<Box<Stored>, Failure>>),
+    /// Names of addresses have been found.
+    Names(Names),
     /// The agent has said more about itself.
     Agent(Box<Agent>),
     /// Time has passed.
@@ -215,6 +218,8 @@ pub enum Switch {
     Mix,
     /// What the waveform is about.
     Subject,
+    /// Names or addresses of other ends.
+    Hosts,
     /// Traffic that stays on the machine.
     Loopback,
     /// Bits or bytes.

@@ -56,6 +56,7 @@ pub const COMMANDS: &[(&str, &str)] = &[
     ("average", "w"),
     ("command_line", "l"),
     ("columns", "C"),
+    ("host_names", "H"),
     ("copy", "y"),
     ("write", "W"),
 ];

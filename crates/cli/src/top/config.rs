@@ -384,6 +384,21 @@ web = "unit:nginx.service port:443"
     }
 
     #[test]
+    fn what_the_documentation_shows_is_what_is_read() {
+        let page = include_str!("../../../../docs/top.md");
+        let (_, rest) = page.split_once("```toml").unwrap();
+        let (example, rest) = rest.split_once("```").unwrap();
+        let config = Config::read(example, "top.md");
+        assert_eq!(config.warnings, Vec::<String>::new());
+        assert_eq!(config.filters.len(), 1);
+        let (_, rest) = rest.split_once("Commands of `[keys]`: `").unwrap();
+        let (commands, _) = rest.split_once('`').unwrap();
+        let told: Vec<_> = commands.split_whitespace().collect();
+        let known = crate::top::bindings::COMMANDS.iter().map(|(name, _)| *name);
+        assert_eq!(told, known.collect::<Vec<_>>());
+    }
+
+    #[test]
     fn a_file_that_was_named_has_to_be_there() {
         let nowhere = Place::Named("/nonexistent/netmon.toml".into());
         assert!(Config::load(&nowhere).is_err());

@@ -53,6 +53,7 @@ pub const RIGHT: &[Row] = &[
     Row::Keys("u  U", "bits, SI/IEC"),
     Row::Keys("w", "average or window"),
     Row::Keys("l  C", "command line, columns"),
+    Row::Keys("H", "host names"),
     Row::Keys("y  W", "copy, write file"),
     Row::Keys("!  R", "messages, retry"),
     Row::Keys("T  M", "theme, mouse"),

@@ -216,6 +216,7 @@ fn switches(code: KeyCode) -> Option<Action> {
         '-' => Action::Zoom(Zooming::Wider),
         '=' => Action::Zoom(Zooming::Reset),
         'i' => Action::Switch(Switch::Idle),
+        'H' => Action::Switch(Switch::Hosts),
         'x' => Action::Switch(Switch::Mix),
         'V' => Action::Switch(Switch::Subject),
         'o' => Action::Switch(Switch::Loopback),

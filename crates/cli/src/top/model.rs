@@ -9,6 +9,7 @@ pub mod export;
 pub mod feed;
 pub mod filtering;
 pub mod goto;
+pub mod hosts;
 pub mod input;
 pub mod line;
 pub mod link;
@@ -43,6 +44,7 @@ use netmon_api::filter::Filter;
 
 use self::details::Details;
 use self::filtering::Filtering;
+use self::hosts::HostNames;
 use self::line::Line;
 use self::link::Link;
 use self::list::List;
@@ -189,6 +191,7 @@ pub struct Model {
     scales: [Scale; 2],
     visited_peaks: Vec<TickNumber>,
     outgoing: Option<Outgoing>,
+    hosts: HostNames,
     interval: Duration,
     merge: Merge,
     feed: feed::State,
@@ -244,6 +247,7 @@ impl Model {
             scales: [Scale::default(); 2],
             visited_peaks: Vec::new(),
             outgoing: None,
+            hosts: HostNames::default(),
             interval: opening.interval,
             merge: Merge::new(1),
             feed: feed::State::new(opening.clock.running),
@@ -312,6 +316,10 @@ impl Model {
             Action::Open => return self.open(),
             Action::Details => return self.toggle_details(),
             Action::Switch(switch) => return self.switch(switch),
+            Action::Names(names) => {
+                self.learn_names(names);
+                return (Change::View, Effect::Nothing);
+            }
             Action::Past(answer) => return (self.recalled(*answer), Effect::Nothing),
             Action::Feed(event) => return (self.hear(event), Effect::Nothing),
             Action::Agent(agent) => {

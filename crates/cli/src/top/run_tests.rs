@@ -65,6 +65,10 @@ impl Source for Script {
         self.news.push_back(News::Agent(Box::new(fixture::agent())));
     }
 
+    fn names(&mut self, _: Vec<std::net::IpAddr>) -> crate::row::Names {
+        crate::row::Names::new()
+    }
+
     fn ask_past(&mut self, _: Question) {
         self.news.push_front(News::Past(Ok(Box::default())));
     }
@@ -197,7 +201,7 @@ async fn a_signal_ends_the_loop() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn coming_back_from_the_shell_asks_for_the_size() {
+async fn scenario_44_coming_back_from_the_shell_asks_for_the_size() {
     let suspend = Input::Key(crossterm::event::KeyEvent::new(
         KeyCode::Char('z'),
         crossterm::event::KeyModifiers::CONTROL,

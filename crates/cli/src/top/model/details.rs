@@ -182,6 +182,7 @@ impl Model {
             known: Known::new(&self.agent.capabilities, self.settings.scope),
             filter: filter.filter(|_| only.is_none()),
             only,
+            names: self.host_names(),
         }
     }
 

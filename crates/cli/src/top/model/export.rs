@@ -7,6 +7,8 @@ use super::moment::Lens;
 use super::moment::Moment;
 use super::screen::Pane;
 use super::screen::Popup;
+use super::screen::Screen;
+use super::socket_list::SocketKey;
 use super::Change;
 use super::Model;
 use crate::args::shaping::Order;
@@ -77,12 +79,14 @@ impl Model {
     /// Copies a field of the selected row, or of the first one.
     pub(super) fn copy(&mut self, field: Field) -> Change {
         self.popup = Popup::None;
-        let Some(pane) = self.screen.pane() else {
-            return Change::Paint;
-        };
+        let pane = self.screen.pane().unwrap_or(Pane::Live);
         let list = self.list(pane);
         let first = list.lines().first().map(|line| line.id);
-        let Some(id) = list.selected.or(first) else {
+        let id = match self.screen {
+            Screen::Connections => self.socket().map(|(_, process)| process),
+            _ => list.selected.or(first),
+        };
+        let Some(id) = id else {
             self.tell("nothing to copy".to_owned());
             return Change::Paint;
         };
@@ -125,8 +129,13 @@ impl Model {
     /// Writes the shown rows to the file that was typed.
     pub(super) fn keep_file(&mut self) -> Change {
         let path = self.prompt.input.text().trim().to_owned();
-        let Some(pane) = self.screen.pane().filter(|_| !path.is_empty()) else {
+        if path.is_empty() {
             self.popup = Popup::None;
+            return Change::Paint;
+        }
+        let Some(pane) = self.screen.pane() else {
+            let other = "for connections: netmon connections -f csv";
+            self.prompt.problem = Some(other.to_owned());
             return Change::Paint;
         };
         let json = path.to_ascii_lowercase().ends_with(".json");
@@ -150,6 +159,13 @@ impl Model {
         Change::Paint
     }
 
+    // The selected connection, or the first one.
+    fn socket(&self) -> Option<SocketKey> {
+        let list = &self.connections;
+        let first = || list.keys().first().copied();
+        list.cursor.selected.or_else(first)
+    }
+
     // The other end of the connection that moves most; `None`: not known, or there is none.
     fn busiest_remote(&self, id: ProcessId) -> Option<String> {
         let sockets = self.sockets.at(self.tick()?.time)?;
@@ -157,7 +173,14 @@ impl Model {
             let total = connection.counter.tick.sum();
             connection.remote.map(|remote| (total, remote))
         };
-        let (_, remote) = sockets.of(id).filter_map(remote).max()?;
+        let chosen = match self.screen {
+            Screen::Connections => self.socket(),
+            _ => None,
+        };
+        let shown = sockets
+            .of(id)
+            .filter(|connection| chosen.is_none_or(|chosen| chosen == connection.key()));
+        let (_, remote) = shown.filter_map(remote).max()?;
         Some(std::net::SocketAddr::new(remote.address, remote.port).to_string())
     }
 

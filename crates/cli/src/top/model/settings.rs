@@ -31,6 +31,8 @@ pub struct Settings {
     pub numbers: Numbers,
     /// What the COMMAND column holds.
     pub command: Command,
+    /// How the other ends of connections are written.
+    pub hosts: Hosts,
     /// Over how long rates are taken.
     pub average: Average,
     /// How long ended processes stay in their list.
@@ -62,6 +64,7 @@ impl Default for Settings {
             exited_columns: Chosen::default(),
             numbers: Numbers::Rates,
             command: Command::Name,
+            hosts: Hosts::Addresses,
             average: Average::Tick,
             window: Window::Minutes10,
             scaling: Scaling::Shared,
@@ -81,6 +84,15 @@ pub enum Idle {
     Shown,
     /// Left out.
     Hidden,
+}
+
+/// How the other ends of connections are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Hosts {
+    /// As addresses: nobody is asked.
+    Addresses,
+    /// With the names that this machine's resolver has.
+    Names,
 }
 
 /// Where ended processes are.

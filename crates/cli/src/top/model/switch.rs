@@ -4,6 +4,7 @@ use super::screen::Pane;
 use super::screen::Screen;
 use super::settings;
 use super::settings::Command;
+use super::settings::Hosts;
 use super::settings::Idle;
 use super::settings::Mix;
 use super::settings::Mouse;
@@ -30,6 +31,14 @@ impl Model {
                     Mix::Apart => Mix::Together,
                     Mix::Together => Mix::Apart,
                 }
+            }
+            Switch::Hosts => {
+                let (hosts, text) = match settings.hosts {
+                    Hosts::Addresses => (Hosts::Names, "host names on: the resolver is asked"),
+                    Hosts::Names => (Hosts::Addresses, "host names off"),
+                };
+                settings.hosts = hosts;
+                self.tell(text.to_owned());
             }
             Switch::Subject => {
                 settings.subject = match settings.subject {
