@@ -8,7 +8,7 @@ import sys
 import time
 from pathlib import Path
 
-from guest import Failure, debian, image, machine, readme, verifier
+from guest import Failure, cost, debian, image, machine, readme, verifier
 from guest import disk as disks
 from guest.cells import Guest
 from guest.table import report
@@ -38,11 +38,13 @@ def arguments():
     parser.add_argument("--no-load", action="store_true", help="leave the cases under load out")
     parser.add_argument("--no-tests", action="store_true", help="leave the root tests out")
     parser.add_argument("--quick", action="store_true",
-                        help="root tests only with the hook set that an agent takes by itself")
+                        help="load cases and root tests only with the hook set that an agent takes by itself")
+    parser.add_argument("--cost", action="store_true",
+                        help="only count the instructions that a send costs, in a guest of one CPU")
     parser.add_argument("--readme", action="store_true",
                         help="write the outcome into the README (all hook sets, whole cases)")
-    parser.add_argument("--limit", type=int, default=600, metavar="SECONDS",
-                        help="for one guest (default: 600)")
+    parser.add_argument("--limit", type=int, default=1800, metavar="SECONDS",
+                        help="for one guest (default: 1800)")
     return parser.parse_args()
 
 
@@ -69,45 +71,73 @@ def main():
     tests = {} if options.no_tests else test_programs()
     disk = cache / "disk"
     disks.disk(disk, programs, tests)
+    if options.cost:
+        return costs(wanted, known, archive, base, disk, options, logs)
     guests = []
     for series in wanted:
         release = known[series]
         kernel = archive.unpacked(release)
         parts = [base, image.modules(kernel, release)]
-        wanted_tests = tests
+        work = Work(not options.no_load, tests)
         for hooks in [options.hooks] if options.hooks else HOOKS:
-            guest = visit(series, hooks, kernel, parts, disk, wanted_tests, options, logs)
+            guest = visit(series, hooks, kernel, parts, disk, work, options, logs)
             if options.quick and not guest.impossible:
-                wanted_tests = {}
+                work = Work(False, {})
             guests.append(guest)
-    costs, over = verifier.report(guests)
+    spent, over = verifier.report(guests)
     text, unexplained = report(guests)
-    print(costs + "\n" + text, end="")
+    print(spent + "\n" + text, end="")
     if options.readme:
         readme.write(guests)
     return 1 if unexplained or over else 0
 
 
-def visit(series, hooks, kernel, parts, disk, tests, options, logs):
+def costs(wanted, known, archive, base, disk, options, logs):
+    """What a send costs in each guest; gives the exit code."""
+    measured = []
+    for series in wanted:
+        kernel = archive.unpacked(known[series])
+        parts = [base, image.modules(kernel, known[series])]
+        for hooks in [options.hooks] if options.hooks else HOOKS:
+            console = logs / f"{series}-{hooks}.cost.console"
+            figures, reason = cost.measure(kernel, parts, disk, hooks, options.limit, console)
+            measured.append((series, hooks, figures, reason))
+    text, over = cost.report(measured)
+    print(text, end="")
+    return 1 if over else 0
+
+
+class Work:
+    """What a guest does beside the self-test."""
+
+    def __init__(self, load, tests):
+        self.load, self.tests = load, tests
+
+    def sections(self):
+        """What it must have said something about."""
+        return ["selftest"] + ["load"] * self.load + ["tests"] * bool(self.tests)
+
+
+def visit(series, hooks, kernel, parts, disk, work, options, logs):
     """One guest with one hook set."""
     start = time.monotonic()
     print(f"{series} {hooks} ...", end=" ", flush=True)
     skip = " ".join(f"--skip {name}" for name in SKIP)
-    script = (f"SET={hooks}\nCASE='{options.case}'\nLOAD={'' if options.no_load else 1}\n"
-              f"TESTS='{' '.join(tests)}'\nSKIP='{skip}'\n" + (image.HERE / "job").read_text())
+    script = (f"SET={hooks}\nCASE='{options.case}'\nLOAD={'1' if work.load else ''}\n"
+              f"TESTS='{' '.join(work.tests)}'\nSKIP='{skip}'\n" + (image.HERE / "job").read_text())
     console = logs / f"{series}-{hooks}.console"
     archives = [*parts, image.job(script)]
     outcome = machine.boot(kernel, archives, disk, options.limit, console)
     if outcome.died:
         print(f"{outcome.died}; again, emulated in one thread ...", end=" ", flush=True)
         console.rename(console.with_suffix(".died"))
-        outcome = machine.boot(kernel, archives, disk, options.limit, console, one_thread=True)
+        outcome = machine.boot(kernel, archives, disk, options.limit, console,
+                               machine.Emulation.ONE_THREAD)
     sections = outcome.sections
     said = "".join(f"== {name} ({section.code})\n{section.text}"
                    for name, section in sections.items())
     (logs / f"{series}-{hooks}.output").write_text(said)
-    wanted = ["selftest", *(() if options.no_load else ("load",)), *(("tests",) if tests else ())]
-    guest = Guest(series, hooks, sections, wanted)
+    guest = Guest(series, hooks, sections, work.sections())
     words = guest.impossible or f"{len(guest.runs)} runs"
     if not outcome.ended:
         words += f", and it did not end within {options.limit} s"

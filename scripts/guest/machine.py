@@ -1,5 +1,6 @@
 """One guest from power-on to power-off, and what it said."""
 
+import enum
 import re
 import subprocess
 import tempfile
@@ -9,7 +10,6 @@ from guest import Failure
 
 # What a kernel says when a CPU does nothing but one thing.
 STALL = "detected stalls on CPUs/tasks"
-CPUS = 2
 MARK = re.compile(r"^@@ (\w+) (begin|end (\d+))$")
 
 
@@ -45,22 +45,32 @@ class Outcome:
             self.died = "its kernel hung"
 
 
-def boot(kernel, archives, disk, limit, log, one_thread=False):
+class Emulation(enum.Enum):
+    """How the machine is emulated."""
+
+    # A thread for each CPU.
+    THREADS = ["-accel", "tcg", "-smp", "2"]
+    # One thread for both.
+    ONE_THREAD = ["-accel", "tcg,thread=single", "-smp", "2"]
+    # One CPU whose clock counts its instructions, one a nanosecond.
+    COUNTED = ["-accel", "tcg,thread=single", "-smp", "1", "-icount", "shift=0,sleep=off"]
+
+
+def boot(kernel, archives, disk, limit, log, emulation=Emulation.THREADS):
     """Runs a guest until it powers off, or for `limit` seconds. `disk` is not changed. What its console
     said goes to the file `log`.
 
     The emulator runs the two CPUs in threads of its own. Where a kernel patches its code while another
     CPU runs it, such a thread may go on with a translation of what was there before: 5.10 was seen with
     both CPUs hitting for ever a breakpoint that was not in memory any more, and kernels died of it at
-    boot. With `one_thread` that cannot happen, and the guest is slower."""
+    boot. In one thread that cannot happen, and the guest is slower."""
     with tempfile.TemporaryDirectory(prefix="netmon-guest-") as directory:
         initrd, output = Path(directory) / "initrd", Path(directory) / "output"
         initrd.write_bytes(b"".join(archives))
         output.touch()
         options = "console=ttyS0 panic=-1 quiet mitigations=off nowatchdog tsc=reliable"
-        accelerator = "tcg,thread=single" if one_thread else "tcg"
-        command = ["qemu-system-x86_64", "-machine", "q35", "-accel", accelerator, "-cpu", "max",
-                   "-smp", str(CPUS), "-m", "1024", "-nodefaults", "-display", "none",
+        command = ["qemu-system-x86_64", "-machine", "q35", *emulation.value, "-cpu", "max",
+                   "-m", "1024", "-nodefaults", "-display", "none",
                    "-no-reboot", "-kernel", vmlinuz(kernel), "-initrd", initrd,
                    "-append", options,
                    "-drive", f"file={disk},format=raw,if=virtio,snapshot=on",

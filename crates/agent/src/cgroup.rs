@@ -1,5 +1,6 @@
 //! The cgroup of a process with what its path means, shared by all processes in it.
 
+use std::collections::HashMap;
 use std::fmt;
 use std::ops::Deref;
 use std::sync::Arc;
@@ -9,6 +10,9 @@ use crate::names::path::place;
 use crate::names::Container;
 use crate::names::ContainerName;
 use crate::names::Place;
+
+/// What containers are called, as far as it was found.
+pub type ContainerNames = HashMap<Container, Arc<ContainerName>>;
 
 /// A path in the cgroup v2 tree, from `/`. Cheap to clone; reads as the path.
 #[derive(Clone)]
@@ -38,6 +42,15 @@ impl Cgroup {
     /// The same one, now that the name of its container is known.
     pub fn named(&self, name: Arc<ContainerName>) -> Self {
         Self::with(&self.0.path, self.0.place.clone(), Some(name))
+    }
+
+    /// The same one with a name out of `names`. `None`: there is none, or it has one.
+    pub fn named_by(&self, names: &ContainerNames) -> Option<Self> {
+        if names.is_empty() || self.0.name.is_some() {
+            return None;
+        }
+        let name = names.get(self.container()?)?;
+        Some(self.named(Arc::clone(name)))
     }
 
     /// What the path says.
@@ -126,6 +139,22 @@ mod tests {
         assert_eq!(named.container_name().as_deref(), Some("db"));
         assert_ne!(named, docker, "a name that arrives is news");
         assert_eq!(&*named, &*docker);
+    }
+
+    #[test]
+    fn the_past_takes_names_from_what_is_known_now() {
+        let docker = Cgroup::new(&format!("/system.slice/docker-{}.scope", "ab".repeat(32)));
+        let name = Arc::new(ContainerName {
+            name: "db".to_owned(),
+            pod: None,
+        });
+        let container = docker.container().unwrap().clone();
+        let names = ContainerNames::from([(container, name)]);
+        let named = docker.named_by(&names).unwrap();
+        assert_eq!(named.container_name().as_deref(), Some("db"));
+        assert_eq!(named.named_by(&names), None, "it has one");
+        assert_eq!(docker.named_by(&ContainerNames::new()), None);
+        assert_eq!(Cgroup::new("/a").named_by(&names), None);
     }
 
     #[test]

@@ -17,6 +17,10 @@ pub struct Anchor {
 impl Anchor {
     /// Both clocks, now.
     pub fn now() -> Self {
+        #[cfg(feature = "simulate")]
+        if let Some((boot, wall)) = simulated::now() {
+            return Anchor::of(boot, wall);
+        }
         Anchor {
             boot: boot_now(),
             wall: SystemTime::now(),
@@ -62,9 +66,39 @@ pub fn boot_id() -> Option<u128> {
 
 /// Nanoseconds since boot, suspended time included.
 pub fn boot_now() -> u64 {
+    #[cfg(feature = "simulate")]
+    if let Some((boot, _)) = simulated::now() {
+        return boot;
+    }
     let now = clock_gettime(ClockId::CLOCK_BOOTTIME).map(Duration::from);
     // The call cannot fail with a clock that every supported kernel has.
     u64::try_from(now.unwrap_or_default().as_nanos()).unwrap_or(u64::MAX)
+}
+
+/// The clock of a simulated agent, which stands still between two ticks. The whole program has it or
+/// none of it: every time that is told comes from one of the two functions above.
+#[cfg(feature = "simulate")]
+pub mod simulated {
+    use std::sync::atomic::AtomicU64;
+    use std::sync::atomic::Ordering;
+
+    /// The wall clock at the boot clock's zero, ns since 1970. 0: the clock of the machine is used.
+    static ZERO: AtomicU64 = AtomicU64::new(0);
+    /// The boot clock.
+    static BOOT: AtomicU64 = AtomicU64::new(0);
+
+    /// From now on it is `boot` (boot clock, ns), and the boot was at `zero` (ns since 1970).
+    pub fn set(zero: u64, boot: u64) {
+        BOOT.store(boot, Ordering::SeqCst);
+        ZERO.store(zero, Ordering::SeqCst);
+    }
+
+    /// Boot clock and wall clock; `None`: not simulated.
+    pub(super) fn now() -> Option<(u64, u64)> {
+        let zero = ZERO.load(Ordering::SeqCst);
+        let boot = BOOT.load(Ordering::SeqCst);
+        (zero > 0).then(|| (boot, zero.saturating_add(boot)))
+    }
 }
 
 #[cfg(test)]

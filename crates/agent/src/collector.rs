@@ -64,6 +64,8 @@ pub struct Collector {
     closed: Vec<ClosedConnection>,
     vanished: Vec<ProcessId>,
     missing: HashSet<ProcessId>,
+    /// Some device had no name since all connections were told last.
+    nameless: bool,
     live: Vec<ProcessId>,
     /// /proc shows the processes that the kernel counts.
     checks_living: bool,
@@ -75,6 +77,8 @@ pub struct Collector {
 
 /// How many processes are checked per tick for having gone without a mark.
 const CHECKED_PER_TICK: usize = 32;
+/// Ticks between attempts to name a device that had no name.
+const NAMELESS: u64 = 5;
 /// Closed connections that are kept for a busy agent; the oldest go first.
 const MAX_CLOSED: usize = 65536;
 
@@ -116,6 +120,7 @@ impl Collector {
             closed: Vec::new(),
             vanished: Vec::new(),
             missing: HashSet::new(),
+            nameless: false,
             live: Vec::new(),
             checks_living: sees_all_processes(),
             first: (left.seq.max(last_seq) + missed.max(1), now),
@@ -212,7 +217,7 @@ impl Collector {
         if self.checks_living {
             self.check_living(&read.processes.iter().map(|(id, _)| *id).collect());
         }
-        let connections = self.connections(read.connections);
+        let connections = self.connections(read.connections, read.vanished);
         Ok(Collected {
             reading: Reading {
                 seq: self.seq,
@@ -233,8 +238,13 @@ impl Collector {
         })
     }
 
-    fn connections(&mut self, open: Option<Vec<ConnectionReading>>) -> Told {
+    fn connections(
+        &mut self,
+        open: Option<Vec<ConnectionReading>>,
+        vanished: Option<Vec<u64>>,
+    ) -> Told {
         let closed = std::mem::take(&mut self.closed);
+        let mut nameless = false;
         let mut names = HashMap::new();
         let mut seen = HashSet::new();
         let mut last = None;
@@ -249,10 +259,18 @@ impl Collector {
             let name = self
                 .interfaces
                 .name(device.0, device.1, reading.process.pid);
+            nameless |= name.is_none() && device.0 != 0 && device.1 != 0;
             names.extend(name.map(|name| (device, name)));
+        }
+        // Its name may be known later, and those that stand still are to have it too.
+        self.nameless |= nameless;
+        if self.nameless && self.ticks.is_multiple_of(NAMELESS) {
+            self.nameless = false;
+            self.probe.tell_all();
         }
         Told {
             open,
+            vanished,
             closed,
             interfaces: names,
         }
@@ -302,6 +320,8 @@ impl Collector {
                 self.vanished = kept.reading.vanished;
                 self.named = kept.reading.named;
                 self.closed = kept.reading.connections.closed;
+                // Changes that are lost would be missing for good.
+                self.probe.tell_all();
                 true
             }
             Err(TrySendError::Closed(_)) => false,

@@ -76,6 +76,15 @@ pub struct Config {
     /// Form of the log on stderr
     #[arg(long, value_name = "FORM", default_value = "text")]
     pub log_format: LogFormat,
+    /// Play this scenario by a clock of its own instead of counting; for tests
+    #[cfg(feature = "simulate")]
+    #[arg(long, value_name = "FILE", requires = "step_fifo")]
+    pub simulate: Option<PathBuf>,
+    /// FIFO to read the next steps of the scenario from; what the kernel would keep over a restart is
+    /// in a file beside it
+    #[cfg(feature = "simulate")]
+    #[arg(long, value_name = "PATH", requires = "simulate")]
+    pub step_fifo: Option<PathBuf>,
 }
 
 impl Config {

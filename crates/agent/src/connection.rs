@@ -91,6 +91,13 @@ pub struct Trouble {
 }
 
 impl Trouble {
+    /// With that of others.
+    pub fn plus(&mut self, other: Trouble) {
+        self.retransmits += other.retransmits;
+        self.resets += other.resets;
+        self.failed += other.failed;
+    }
+
     /// With that of one more connection.
     pub fn add(&mut self, reading: &ConnectionReading) {
         let Some(tcp) = reading.tcp.filter(|_| !reading.shared) else {

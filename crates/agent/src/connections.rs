@@ -5,6 +5,7 @@
 
 mod change;
 mod fold;
+mod hold;
 
 use std::collections::HashMap;
 use std::collections::HashSet;
@@ -29,6 +30,9 @@ use change::is_troubled;
 use change::moved;
 use change::row;
 use fold::Folds;
+use hold::Hold;
+
+pub use hold::Moved;
 
 /// A connection that so many readings in a row do not have is gone.
 const MISSES: u8 = 4;
@@ -59,6 +63,9 @@ impl Default for Limits {
 pub struct Told {
     /// Cumulative, in no order; `None`: not asked for.
     pub open: Option<Vec<ConnectionReading>>,
+    /// `None`: `open` has all that are open. Otherwise it has those that are not as they were, and
+    /// these sockets have gone without a word.
+    pub vanished: Option<Vec<u64>>,
     /// Closed since the reading before, oldest first.
     pub closed: Vec<ClosedConnection>,
     /// Names of devices, by namespace and index.
@@ -79,6 +86,16 @@ pub struct Tick {
     pub before: Option<u64>,
 }
 
+/// What has to be known of processes.
+pub trait Processes {
+    /// Whether something is to be kept of it when there is no row left.
+    fn has(&self, process: ProcessId) -> bool;
+
+    /// What it has moved within the tick: its connections are not to be told with more. `None`: that
+    /// is not known.
+    fn moved(&self, process: ProcessId) -> Option<Moved>;
+}
+
 /// The table.
 #[derive(Debug)]
 pub struct Connections {
@@ -89,8 +106,13 @@ pub struct Connections {
     /// Oldest first.
     closed: VecDeque<Arc<ConnectionRow>>,
     folds: Folds,
+    /// Closed, with bytes that their process is not told with before the next tick; names of their
+    /// devices.
+    late: Vec<(ClosedConnection, Option<Arc<str>>)>,
     /// Of connections that are not open any more.
     lasting: HashMap<ProcessId, Trouble>,
+    /// Of those that are.
+    troubled: HashMap<Key, Trouble>,
     trouble: Option<HashMap<ProcessId, Trouble>>,
     /// The last reading had the open ones.
     detailed: bool,
@@ -148,7 +170,9 @@ impl Connections {
             small: HashMap::new(),
             closed: VecDeque::new(),
             folds: Folds::default(),
+            late: Vec::new(),
             lasting: HashMap::new(),
+            troubled: HashMap::new(),
             trouble: None,
             detailed: false,
             health: None,
@@ -156,110 +180,232 @@ impl Connections {
     }
 
     /// Takes a reading. Without open connections in it, none is known until the next that has them:
-    /// only the closed ones are kept up, and there is no news. `is_known` says of whom something is to
-    /// be kept when there is no row left.
+    /// only the closed ones are kept up, and there is no news.
     pub fn apply(
         &mut self,
-        told: Told,
+        mut told: Told,
         tick: Tick,
-        is_known: impl Fn(ProcessId) -> bool,
+        processes: &impl Processes,
     ) -> Option<ConnectionNews> {
         let mut news = ConnectionNews::default();
         self.folds.begin();
-        let mut ended = HashSet::new();
-        for closed in told.closed {
-            let key = (closed.connection.process, closed.connection.id);
-            ended.insert(key);
-            let base = self.forget_open(key);
-            let moved = moved(&closed.connection, base, tick, self.detailed);
-            let row = row(closed.connection, moved, tick, &told.interfaces);
-            self.close(row, closed.closed, &mut news);
-        }
+        let mut hold = Hold::default();
+        let ended = self.take_closed(&mut told, tick, &mut hold, processes, &mut news);
+        let closed = news.rows.len();
         let detailed = told.open.is_some();
         match told.open {
             Some(mut open) => {
-                open.retain(|reading| !ended.contains(&(reading.process, reading.id)));
-                self.take_open(open, tick, &told.interfaces, &mut news);
+                if !ended.is_empty() {
+                    open.retain(|reading| !ended.contains(&(reading.process, reading.id)));
+                }
+                let mut taking = Taking {
+                    tick,
+                    interfaces: &told.interfaces,
+                    hold: &mut hold,
+                    news: &mut news,
+                };
+                match told.vanished {
+                    None => self.take_open(open, &mut taking),
+                    Some(vanished) => self.take_changes(open, &vanished, &mut taking),
+                }
+                for row in hold.back(&mut news.rows[closed..], processes) {
+                    if let Some(open) = self.open.get_mut(&row.key) {
+                        open.row = row;
+                    }
+                }
             }
             None => {
                 self.open = HashMap::new();
                 self.small = HashMap::new();
+                self.troubled = HashMap::new();
                 self.trouble = None;
             }
         }
         self.detailed = detailed;
-        self.expire(tick, is_known, &mut news);
+        self.expire(tick, processes, &mut news);
         self.folds.tell(tick.seq, &mut news);
         detailed.then_some(news)
     }
 
-    fn take_open(
+    /// Those that are closed now. A process is read before its connections: what one has moved in
+    /// between is told with the next tick, as the process is.
+    fn take_closed(
         &mut self,
-        open: Vec<ConnectionReading>,
+        told: &mut Told,
         tick: Tick,
-        interfaces: &Interfaces,
+        hold: &mut Hold,
+        processes: &impl Processes,
         news: &mut ConnectionNews,
-    ) {
-        let mut trouble = self.lasting.clone();
-        // Some that just change hands may not tell; where none does, the kernel refuses.
-        let (mut tells, mut tcp) = (false, false);
+    ) -> HashSet<Key> {
+        let mut ended = HashSet::new();
+        let late = std::mem::take(&mut self.late);
+        let due = late.len();
+        let mut all = Vec::with_capacity(due + told.closed.len());
+        for (closed, interface) in late {
+            let device = (closed.connection.namespace, closed.connection.interface);
+            if let Some(name) = interface {
+                told.interfaces.entry(device).or_insert(name);
+            }
+            all.push(closed);
+        }
+        all.append(&mut told.closed);
+        for (index, closed) in all.into_iter().enumerate() {
+            let key = (closed.connection.process, closed.connection.id);
+            let moved = moved(&closed.connection, self.known(key), tick, self.detailed);
+            if index >= due && !hold.allows(&closed.connection, moved, processes) {
+                let device = (closed.connection.namespace, closed.connection.interface);
+                let name = told.interfaces.get(&device).cloned();
+                self.late.push((closed, name));
+                continue;
+            }
+            hold.spend(&closed.connection, moved);
+            ended.insert(key);
+            self.forget_open(key);
+            let row = row(closed.connection, moved, tick, &told.interfaces);
+            self.close(row, closed.closed, news);
+        }
+        ended
+    }
+
+    /// All that are open.
+    fn take_open(&mut self, open: Vec<ConnectionReading>, taking: &mut Taking<'_>) {
+        self.troubled.clear();
+        let seen = Seen::of(&open);
         let mut present = 0;
         let folded = self.smallest(&open);
         for (index, reading) in open.into_iter().enumerate() {
-            let key = (reading.process, reading.id);
-            let known = self.open.get_mut(&key);
-            let small = match known {
-                Some(_) => None,
-                None => self.small.get(&key),
-            };
-            let seen = known.as_ref().map(|open| open.presence.seen);
-            let seen = seen.or_else(|| small.map(|small| small.presence.seen));
-            // Told twice by one reading: the table was changed while it was walked.
-            if seen == Some(tick.seq) {
-                continue;
-            }
-            present += 1;
-            tcp |= reading.transport == Transport::Tcp;
-            tells |= reading.tcp.is_some();
-            if is_troubled(&reading) {
-                trouble.entry(reading.process).or_default().add(&reading);
-            }
-            let presence = Presence::in_tick(tick.seq);
             let fold = folded.get(index).copied().unwrap_or(false);
-            if let Some(known) = known.filter(|_| !fold) {
-                known.presence = presence;
-                if !is_same(&known.row, &reading, interfaces) {
-                    let moved = moved(&reading, Some(bytes_of(&known.row)), tick, self.detailed);
-                    known.row = Arc::new(row(reading, moved, tick, interfaces));
-                    news.rows.push(Arc::clone(&known.row));
-                }
-                continue;
-            }
-            let base = small.map(|small| bytes_of_small(*small));
-            let had_row = fold.then(|| self.open.remove(&key)).flatten();
-            let base = had_row.as_ref().map(|open| bytes_of(&open.row)).or(base);
-            let moved = moved(&reading, base, tick, self.detailed);
-            if fold {
-                if had_row.is_some() {
-                    news.gone.push(key);
-                }
-                let (rx, tx) = (reading.rx, reading.tx);
-                self.folds.add(key.0, rx, tx, moved);
-                self.small.insert(key, Small { rx, tx, presence });
-            } else {
-                self.small.remove(&key);
-                let row = Arc::new(row(reading, moved, tick, interfaces));
-                news.rows.push(Arc::clone(&row));
-                self.open.insert(key, Open { row, presence });
-            }
+            present += usize::from(self.take(reading, fold, taking));
         }
         if present < self.open.len() + self.small.len() {
-            self.keep_absent(tick.seq, news);
+            self.keep_absent(taking.tick.seq, taking.news);
         }
-        if tcp {
-            self.health = Some(tells);
+        self.tell_trouble(seen, seen.tells || !seen.tcp);
+    }
+
+    /// Those that have changed.
+    fn take_changes(
+        &mut self,
+        open: Vec<ConnectionReading>,
+        vanished: &[u64],
+        taking: &mut Taking<'_>,
+    ) {
+        let seen = Seen::of(&open);
+        for reading in open {
+            self.take(reading, false, taking);
         }
-        self.trouble = (tells || !tcp).then_some(trouble);
+        if !vanished.is_empty() {
+            let gone: HashSet<u64> = vanished.iter().copied().collect();
+            self.drop_open(|key, _| gone.contains(&key.1), taking.news);
+            let folds = &mut self.folds;
+            self.small.retain(|key, small| {
+                let over = gone.contains(&key.1);
+                if over {
+                    folds.keep(key.0, small.rx, small.tx);
+                }
+                !over
+            });
+        }
+        for (key, small) in &self.small {
+            self.folds.add(key.0, small.rx, small.tx, (0, 0));
+        }
+        self.fold_smallest(taking);
+        let known = self.trouble.is_some();
+        self.tell_trouble(seen, if seen.tcp { seen.tells } else { known });
+    }
+
+    /// Takes one that is open, to be folded or not. `false`: this tick has had it.
+    fn take(&mut self, reading: ConnectionReading, fold: bool, taking: &mut Taking<'_>) -> bool {
+        let (tick, interfaces) = (taking.tick, taking.interfaces);
+        let key = (reading.process, reading.id);
+        let known = self.open.get_mut(&key);
+        let small = match known {
+            Some(_) => None,
+            None => self.small.get(&key),
+        };
+        let seen = known.as_ref().map(|open| open.presence.seen);
+        let seen = seen.or_else(|| small.map(|small| small.presence.seen));
+        // Told twice by one reading: the table was changed while it was walked.
+        if seen == Some(tick.seq) {
+            return false;
+        }
+        match is_troubled(&reading) {
+            true => {
+                let mut trouble = Trouble::default();
+                trouble.add(&reading);
+                self.troubled.insert(key, trouble);
+            }
+            false if self.troubled.is_empty() => {}
+            false => _ = self.troubled.remove(&key),
+        }
+        let presence = Presence::in_tick(tick.seq);
+        if let Some(known) = known.filter(|_| !fold) {
+            known.presence = presence;
+            if !is_same(&known.row, &reading, interfaces) {
+                taking.hold.release(&known.row);
+                let moved = moved(&reading, Some(bytes_of(&known.row)), tick, self.detailed);
+                known.row = Arc::new(row(reading, moved, tick, interfaces));
+                taking.news.rows.push(Arc::clone(&known.row));
+            }
+            return true;
+        }
+        let base = small.map(|small| bytes_of_small(*small));
+        let had_row = fold.then(|| self.open.remove(&key)).flatten();
+        let base = had_row.as_ref().map(|open| bytes_of(&open.row)).or(base);
+        let moved = moved(&reading, base, tick, self.detailed);
+        if fold {
+            if had_row.is_some() {
+                taking.news.gone.push(key);
+            }
+            let (rx, tx) = (reading.rx, reading.tx);
+            self.folds.add(key.0, rx, tx, moved);
+            self.small.insert(key, Small { rx, tx, presence });
+        } else {
+            self.small.remove(&key);
+            let row = Arc::new(row(reading, moved, tick, interfaces));
+            taking.news.rows.push(Arc::clone(&row));
+            self.open.insert(key, Open { row, presence });
+        }
+        true
+    }
+
+    fn tell_trouble(&mut self, seen: Seen, known: bool) {
+        if seen.tcp {
+            self.health = Some(seen.tells);
+        }
+        self.trouble = known.then(|| {
+            let mut all = self.lasting.clone();
+            for (key, trouble) in &self.troubled {
+                all.entry(key.0).or_default().plus(*trouble);
+            }
+            all
+        });
+    }
+
+    /// Folds those beyond the limit: what moves nothing and is smallest comes first.
+    fn fold_smallest(&mut self, taking: &mut Taking<'_>) {
+        let over = self.open.len().saturating_sub(self.limits.open);
+        if over == 0 {
+            return;
+        }
+        let seq = taking.tick.seq;
+        let rank = |(key, open): (&Key, &Open)| {
+            let active = open.row.moved_in(seq) != (0, 0);
+            (active, open.row.total(), *key)
+        };
+        let mut ranks: Vec<_> = self.open.iter().map(rank).collect();
+        if over < ranks.len() {
+            ranks.select_nth_unstable(over);
+        }
+        for (_, _, key) in ranks.into_iter().take(over) {
+            let Some(Open { row, presence }) = self.open.remove(&key) else {
+                continue;
+            };
+            taking.news.gone.push(key);
+            let (rx, tx) = (row.rx_total, row.tx_total);
+            self.folds.add(key.0, rx, tx, (0, 0));
+            self.small.insert(key, Small { rx, tx, presence });
+        }
     }
 
     /// Which of these are to be folded: those beyond the limit that move nothing, the smallest first.
@@ -295,24 +441,11 @@ impl Connections {
     /// A socket may be missing from a reading, as its end comes with the next or the walk skipped it.
     /// One that is missing for longer is gone, its end was lost: what it moved is folded.
     fn keep_absent(&mut self, seq: u64, news: &mut ConnectionNews) {
-        let mut gone = Vec::new();
-        self.open.retain(|key, open| {
+        let over = |_: &Key, open: &mut Open| {
             let unused = open.presence.seen != seq && open.row.total() == 0;
-            let over = open.presence.is_over(seq) || unused;
-            if over {
-                news.gone.push(*key);
-                gone.push(Arc::clone(&open.row));
-            }
-            !over
-        });
-        for row in gone {
-            if row.total() > 0 {
-                self.folds.keep(row.key.0, row.rx_total, row.tx_total);
-            }
-            if let Some(socket) = row.socket() {
-                self.outlast(&socket.reading);
-            }
-        }
+            open.presence.is_over(seq) || unused
+        };
+        self.drop_open(over, news);
         let folds = &mut self.folds;
         self.small.retain(|key, small| {
             let over = small.presence.is_over(seq);
@@ -325,6 +458,35 @@ impl Connections {
         });
     }
 
+    /// Drops the rows of open ones whose end was lost.
+    fn drop_open(
+        &mut self,
+        mut is_over: impl FnMut(&Key, &mut Open) -> bool,
+        news: &mut ConnectionNews,
+    ) {
+        let mut gone = Vec::new();
+        self.open.retain(|key, open| {
+            let over = is_over(key, open);
+            if over {
+                news.gone.push(*key);
+                gone.push(Arc::clone(&open.row));
+            }
+            !over
+        });
+        for row in gone {
+            self.troubled.remove(&row.key);
+            let Some(socket) = row.socket() else {
+                continue;
+            };
+            let reading = &socket.reading;
+            if row.total() > 0 || hold::held(&row) != (0, 0) {
+                self.folds.keep(row.key.0, reading.rx, reading.tx);
+                self.folds.moved(row.key.0, hold::held(&row));
+            }
+            self.outlast(reading);
+        }
+    }
+
     fn outlast(&mut self, reading: &ConnectionReading) {
         if is_troubled(reading) {
             let process = self.lasting.entry(reading.process).or_default();
@@ -332,11 +494,10 @@ impl Connections {
         }
     }
 
-    fn forget_open(&mut self, key: Key) -> Option<(u64, u64)> {
-        let known = self.known(key);
+    fn forget_open(&mut self, key: Key) {
         self.small.remove(&key);
         self.open.remove(&key);
-        known
+        self.troubled.remove(&key);
     }
 
     fn close(&mut self, mut row: ConnectionRow, time: u64, news: &mut ConnectionNews) {
@@ -350,12 +511,7 @@ impl Connections {
         self.closed.push_back(row);
     }
 
-    fn expire(
-        &mut self,
-        tick: Tick,
-        is_known: impl Fn(ProcessId) -> bool,
-        news: &mut ConnectionNews,
-    ) {
+    fn expire(&mut self, tick: Tick, processes: &impl Processes, news: &mut ConnectionNews) {
         let kept = u64::try_from(self.limits.closed_for.as_nanos()).unwrap_or(u64::MAX);
         loop {
             let over = self.closed.len() > self.limits.closed;
@@ -369,7 +525,7 @@ impl Connections {
                 return;
             };
             news.gone.push(row.key);
-            match is_known(row.key.0) {
+            match processes.has(row.key.0) {
                 true => self.folds.keep(row.key.0, row.rx_total, row.tx_total),
                 // It never had counters, so there is no row that this would add up to.
                 false => _ = self.lasting.remove(&row.key.0),
@@ -386,6 +542,7 @@ impl Connections {
         self.closed.retain(|row| !gone.contains(&row.key.0));
         self.folds.forget(&gone);
         self.lasting.retain(|id, _| !gone.contains(id));
+        self.troubled.retain(|key, _| !gone.contains(&key.0));
     }
 
     /// What went wrong with the TCP connections of each process that has any. `None`: the open ones
@@ -424,6 +581,31 @@ impl Connections {
         let limit = u64::try_from(self.limits.closed_for.as_nanos()).unwrap_or(u64::MAX);
         let kept = time.map_or(limit, |time| now.saturating_sub(time).min(limit));
         ((self.limits.closed > 0).then_some(kept), self.closed.len())
+    }
+}
+
+/// What the rows of one tick are made with.
+struct Taking<'a> {
+    tick: Tick,
+    interfaces: &'a Interfaces,
+    hold: &'a mut Hold,
+    news: &'a mut ConnectionNews,
+}
+
+/// Whether there are TCP connections among those that are told, and whether they tell how they fare.
+/// Some that just change hands may not; where none does, the kernel refuses.
+#[derive(Clone, Copy)]
+struct Seen {
+    tcp: bool,
+    tells: bool,
+}
+
+impl Seen {
+    fn of(open: &[ConnectionReading]) -> Seen {
+        Seen {
+            tcp: open.iter().any(|told| told.transport == Transport::Tcp),
+            tells: open.iter().any(|told| told.tcp.is_some()),
+        }
     }
 }
 

@@ -33,6 +33,9 @@ pub struct FlowCount {
 /// Set in [`FlowCount::kind`] for traffic that stays on the machine.
 pub const LOOPBACK: u8 = 4;
 
+/// Set in [`FlowCount::kind`] for UDP.
+pub const UDP: u8 = 2;
+
 /// One process in one tick.
 #[derive(Debug, Clone)]
 pub struct Row {

@@ -8,10 +8,12 @@ use std::sync::MutexGuard;
 use std::sync::PoisonError;
 use std::sync::Weak;
 
+use netmon_bpf::memory;
 use netmon_bpf::traffic::Entries;
 use netmon_bpf::traffic::HookState;
 use tokio::sync::Notify;
 
+use crate::cgroup::ContainerNames;
 use crate::clock::Anchor;
 use crate::collector::Collected;
 use crate::connection::ConnectionRow;
@@ -162,7 +164,9 @@ impl Hub {
         if let Some(hooks) = collected.hooks {
             state.hooks = hooks;
         }
+        let was_detailed = state.ledger.connections().is_detailed();
         let frame = state.ledger.apply(collected.reading);
+        let rests = was_detailed && !state.ledger.connections().is_detailed();
         // Before any viewer has the tick: who asks for what came before it must find all of that.
         let wall = Anchor::now().wall_ns(frame.tick.time);
         self.history.append(&frame, Moment { wall, gap });
@@ -176,6 +180,10 @@ impl Hub {
             None => false,
         });
         drop(state);
+        if rests {
+            // Some hundred bytes for each connection were let go, in between what stays.
+            memory::give_back();
+        }
         self.taken.notify_waiters();
     }
 
@@ -195,6 +203,11 @@ impl Hub {
             taken.await;
         }
         self.state().ledger.connections().is_detailed()
+    }
+
+    /// What containers are called. The history does not keep it.
+    pub fn container_names(&self) -> ContainerNames {
+        self.state().ledger.roster().container_names()
     }
 
     /// Wants connections until then; boot clock, ns.
@@ -245,6 +258,17 @@ impl Hub {
         let state = self.state();
         seat.pending().take();
         state.snapshot(seat.watching.connections())
+    }
+
+    /// Whether the tick `seq` was taken and every viewer has had it.
+    #[cfg(feature = "simulate")]
+    pub fn is_settled(&self, seq: u64) -> bool {
+        let state = self.state();
+        let had = |seat: &Weak<Seat>| {
+            let seat = seat.upgrade();
+            seat.is_none_or(|seat| seat.pending().is_none())
+        };
+        state.ledger.tick().seq >= seq && state.seats.iter().all(had)
     }
 
     /// The state at the last tick.

@@ -46,7 +46,7 @@ impl Interest {
     pub fn census(&self, ticks: u64, now: u64) -> Census {
         let asked = self.until.load(Ordering::Relaxed) > now;
         if asked || self.details.load(Ordering::Relaxed) > 0 {
-            Census::Details
+            Census::Changes
         } else if self.viewers() > 0 || ticks % UNWATCHED_CENSUS == 1 {
             Census::Counts
         } else {
@@ -89,11 +89,11 @@ mod tests {
         let plain = interest.watch(false);
         assert_eq!(interest.census(2, 5), Census::Counts);
         let details = interest.watch(true);
-        assert_eq!(interest.census(2, 5), Census::Details);
+        assert_eq!(interest.census(2, 5), Census::Changes);
         drop(details);
         assert_eq!(interest.census(2, 5), Census::Counts);
         interest.ask_until(7);
-        assert_eq!(interest.census(2, 6), Census::Details);
+        assert_eq!(interest.census(2, 6), Census::Changes);
         assert_eq!(interest.census(2, 7), Census::Counts);
         drop(plain);
         assert_eq!(interest.viewers(), 0);

@@ -11,6 +11,8 @@ use netmon_bpf::traffic::SocketCounts;
 
 use crate::connections::Connections;
 use crate::connections::Limits;
+use crate::connections::Moved;
+use crate::connections::Processes;
 use crate::connections::Tick;
 use crate::connections::Told;
 use crate::containers::Named;
@@ -19,6 +21,7 @@ use crate::frame::Frame;
 use crate::frame::Row;
 use crate::frame::TickFacts;
 use crate::history::Known;
+use crate::history::Totals;
 use crate::process::Facts;
 use crate::rate::KINDS;
 use crate::roster::Moment;
@@ -61,6 +64,8 @@ pub struct Ledger {
     missed_events: u64,
     /// How often connections were told, to leave out processes that have none any more.
     connected: HashMap<ProcessId, SocketCounts>,
+    /// Until the first tick: the sums of the machine at the last one of an earlier agent.
+    before: Option<Totals>,
     /// Live when an earlier agent last looked, and not looked at since.
     resumed: Vec<ProcessId>,
 }
@@ -80,12 +85,15 @@ impl Ledger {
             losses: Losses::default(),
             missed_events: 0,
             connected: HashMap::new(),
+            before: None,
             resumed: Vec::new(),
         }
     }
 
-    /// Goes on with the processes that an earlier agent knew, whose counters are still there.
-    pub fn resume(&mut self, known: &[Known]) {
+    /// Goes on with the processes that an earlier agent knew, whose counters are still there, and with
+    /// the sums of the machine at its last tick, which have processes that nobody knows any more.
+    pub fn resume(&mut self, known: &[Known], totals: Option<Totals>) {
+        self.before = totals;
         for process in known {
             self.roster.restore(process);
         }
@@ -146,10 +154,9 @@ impl Ledger {
             time: reading.time,
             before: (!first).then_some(self.tick.time),
         };
-        let roster = &self.roster;
         let connections = self
             .connections
-            .apply(reading.connections, tick, |id| roster.has(id));
+            .apply(reading.connections, tick, &self.roster);
         changed.extend(self.roster.suffer(self.connections.trouble()));
         changed.sort_unstable();
         changed.dedup();
@@ -163,11 +170,12 @@ impl Ledger {
         let lost = reading.losses.bytes_lost() > self.losses.bytes_lost()
             || reading.missed_events > self.missed_events;
         (self.losses, self.missed_events) = (reading.losses, reading.missed_events);
+        let before = self.before.take();
         self.tick = TickFacts {
             seq: reading.seq,
             time: reading.time,
             length,
-            flows: self.sum(&rows),
+            flows: self.sum(&rows, before.as_ref()),
             unattributed: self.unattributed(&reading.unattributed, first),
             processes: self.roster.live_count() as u32,
             active,
@@ -267,12 +275,15 @@ impl Ledger {
     }
 
     /// Totals never shrink when an exited process is dropped: they are carried, not summed anew.
-    fn sum(&self, rows: &[Row]) -> Vec<FlowCount> {
-        let mut sums: Vec<FlowCount> = self.tick.flows.clone();
+    fn sum(&self, rows: &[Row], before: Option<&Totals>) -> Vec<FlowCount> {
+        let mut sums: Vec<FlowCount> = match before {
+            Some(before) => before.flows().collect(),
+            None => self.tick.flows.clone(),
+        };
         for sum in &mut sums {
             (sum.rx, sum.tx) = (0, 0);
         }
-        let first = self.tick.merged == 0;
+        let first = self.tick.merged == 0 && before.is_none();
         for row in rows {
             let all;
             // The first tick moves no bytes but has totals.
@@ -315,6 +326,16 @@ impl Ledger {
             sum.tx = sum.tx_total.bytes.saturating_sub(before.tx_total.bytes);
         }
         sum
+    }
+}
+
+impl Processes for Roster {
+    fn has(&self, process: ProcessId) -> bool {
+        Roster::has(self, process)
+    }
+
+    fn moved(&self, process: ProcessId) -> Option<Moved> {
+        Some(Roster::moved(self, process))
     }
 }
 

@@ -80,6 +80,35 @@ fn the_first_reading_has_totals_and_no_rates() {
 }
 
 #[test]
+fn the_sums_of_the_machine_go_on_with_those_of_an_earlier_agent() {
+    let known = |pid, rx| Known {
+        facts: Arc::new(facts(pid, None)),
+        totals: vec![crate::history::Sum { kind: 0, rx, tx: 0 }],
+        peaks: Default::default(),
+        peaks_with_loopback: Default::default(),
+    };
+    let mut ledger = Ledger::new(10);
+    let mut totals = Totals::default();
+    // 1000 are of processes that are long gone.
+    totals.flows[0] = (1500, 70);
+    totals.flows[3] = (9, 9);
+    ledger.resume(&[known(7, 500)], Some(totals));
+    // One is new, the other has moved on.
+    let frame = ledger.apply(with_news(
+        reading(1, vec![(7, traffic(530, 0)), (8, traffic(4, 0))]),
+        vec![facts(8, None)],
+    ));
+    let of = |frame: &Frame, kind| {
+        let flow = frame.tick.flows.iter().find(|flow| flow.kind == kind);
+        flow.map(|flow| (flow.rx, flow.rx_total.bytes, flow.tx_total.bytes))
+    };
+    assert_eq!(of(&frame, 0), Some((34, 1534, 70)));
+    assert_eq!(of(&frame, 3), Some((0, 9, 9)));
+    let frame = ledger.apply(reading(2, vec![(7, traffic(531, 0)), (8, traffic(4, 0))]));
+    assert_eq!(of(&frame, 0), Some((1, 1535, 70)));
+}
+
+#[test]
 fn idle_processes_are_not_told_again() {
     let mut ledger = Ledger::new(10);
     let both = || vec![(7, traffic(5, 5)), (8, traffic(5, 5))];

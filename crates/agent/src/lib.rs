@@ -24,6 +24,8 @@ pub mod history;
 
 pub mod config;
 
+pub mod ground;
+
 pub mod past;
 
 pub mod roster;
@@ -37,6 +39,11 @@ pub mod interest;
 pub mod collector;
 
 pub mod hub;
+
+#[cfg(feature = "simulate")]
+pub mod simulate;
+
+pub mod source;
 
 pub mod capabilities;
 

@@ -18,7 +18,6 @@ use tokio_util::sync::CancellationToken;
 
 use netmon_agent::check;
 use netmon_agent::collector::Collected;
-use netmon_agent::collector::Collector;
 use netmon_agent::config::Config;
 use netmon_agent::config::LogFormat;
 use netmon_agent::connections::Limits;
@@ -31,6 +30,8 @@ use netmon_agent::server;
 use netmon_agent::service::Service;
 use netmon_agent::socket;
 use netmon_agent::socket::Access;
+use netmon_agent::source::Purpose;
+use netmon_agent::source::Source;
 use netmon_agent::status::About;
 use netmon_agent::trace::Tracing;
 
@@ -98,43 +99,49 @@ async fn serve(config: &Config, options: &Options) -> anyhow::Result<()> {
     let mut int = signal(SignalKind::interrupt()).context("listen for SIGINT")?;
     // Before anything is pinned: an agent that cannot serve must not leave programs behind.
     socket::free(&config.socket).await?;
-    let probe = Probe::start(options)?;
-    let past = past::open(config, &probe)?;
-    let about = About::new(&probe, config.tick, config.max_exited as usize);
-    let about = Arc::new(about.keeping(config.state_directory(), past.problem));
+    let source = Source::start(config, options)?;
+    let ground = source.ground();
+    let past = past::open(config, &ground)?;
     tracing::info!(
-        hooks = %probe.hook_set(),
-        restarts = probe.handover().restarts,
-        pins = %probe.directory().display(),
+        hooks = %ground.hook_set,
+        restarts = ground.handover.restarts,
+        pins = %ground.directory.display(),
         "counting"
     );
-    let pins = (!config.no_trace).then(|| probe.directory());
+    let pins = source.pins().filter(|_| !config.no_trace);
     let tracing = Arc::new(Tracing::new(pins));
+    let about = About::new(ground, config.tick, config.max_exited as usize);
+    let about = Arc::new(about.keeping(config.state_directory(), past.problem));
     let interest = Arc::new(Interest::default());
     let history = Arc::new(past.history);
-    let (collector, first) = Collector::start(
-        probe,
-        config.tick,
-        Arc::clone(&interest),
-        Arc::clone(&history),
-        past.last_seq,
-    )?;
+    let (ticking, first) = source.begin(Purpose {
+        tick: config.tick,
+        interest: Arc::clone(&interest),
+        history: Arc::clone(&history),
+        last_seq: past.last_seq,
+    })?;
     let limits = Limits {
         open: config.max_connections as usize,
         closed: config.max_closed as usize,
         ..Limits::default()
     };
     let mut ledger = Ledger::keeping(config.max_exited as usize, limits);
-    ledger.resume(&past.known);
+    ledger.resume(&past.known, past.totals);
     let hub = Arc::new(Hub::new(ledger, history, interest));
-    hub.take_after(first, past.gap);
+    let mut gap = past.gap;
+    for collected in first {
+        hub.take_after(collected, gap.take());
+    }
     let (listener, _socket) = socket::listen(&config.socket, &access).await?;
 
     let (readings, mut collected) = mpsc::channel::<Collected>(READINGS);
     let (stop_collector, stopped) = std::sync::mpsc::channel();
     let thread = std::thread::Builder::new()
         .name("collector".to_owned())
-        .spawn(move || collector.run(&readings, &stopped))
+        .spawn({
+            let hub = Arc::clone(&hub);
+            move || ticking.run(&readings, &stopped, &hub)
+        })
         .context("start the collector")?;
     let taking = tokio::spawn({
         let hub = Arc::clone(&hub);

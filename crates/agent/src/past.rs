@@ -1,13 +1,13 @@
 //! What this agent takes over from those before it: their history, and the gap since.
 
 use anyhow::Context;
-use netmon_bpf::traffic::Probe;
 
 use crate::causes::report;
 use crate::clock::boot_id;
 use crate::clock::boot_now;
 use crate::clock::Anchor;
 use crate::config::Config;
+use crate::ground::Ground;
 use crate::history::BootId;
 use crate::history::Gap;
 use crate::history::History;
@@ -15,6 +15,7 @@ use crate::history::Known;
 use crate::history::LastTick;
 use crate::history::OpenError;
 use crate::history::Options;
+use crate::history::Totals;
 
 /// The past as an agent finds it.
 #[derive(Debug)]
@@ -23,6 +24,8 @@ pub struct Past {
     pub history: History,
     /// Processes whose counters go on.
     pub known: Vec<Known>,
+    /// The sums of the machine that go on with them. `None`: not known.
+    pub totals: Option<Totals>,
     /// The interval before the first tick. `None`: there was nothing before.
     pub gap: Option<Gap>,
     /// Number of the newest tick that is kept; 0: none is.
@@ -36,7 +39,7 @@ pub struct Past {
 ///
 /// # Errors
 /// Another agent has the directory, or nothing can be kept at all.
-pub fn open(config: &Config, probe: &Probe) -> anyhow::Result<Past> {
+pub fn open(config: &Config, ground: &Ground) -> anyhow::Result<Past> {
     let boot = BootId(boot_id().context("read /proc/sys/kernel/random/boot_id")?);
     let (opened, problem) = match History::open(&options(config, boot, true)) {
         Err(OpenError::Directory { path, source }) => {
@@ -57,7 +60,7 @@ pub fn open(config: &Config, probe: &Probe) -> anyhow::Result<Past> {
     }
     let anchor = Anchor::now();
     // Counters made after the last tick know nothing of what came before.
-    let goes_on = |last: &LastTick| last.boot == boot && probe.created() <= last.end;
+    let goes_on = |last: &LastTick| last.boot == boot && ground.created <= last.end;
     let continues = found.last.as_ref().is_some_and(goes_on);
     let gap = match found.last {
         Some(last) => Some(Gap {
@@ -66,8 +69,8 @@ pub fn open(config: &Config, probe: &Probe) -> anyhow::Result<Past> {
             counters_kept: continues,
         }),
         // Counters without a history, older than this agent.
-        None if probe.handover().seq > 0 => Some(Gap {
-            from: anchor.wall_ns(probe.created()),
+        None if ground.handover.seq > 0 => Some(Gap {
+            from: anchor.wall_ns(ground.created),
             to: anchor.wall_ns(boot_now()),
             counters_kept: true,
         }),
@@ -80,6 +83,10 @@ pub fn open(config: &Config, probe: &Probe) -> anyhow::Result<Past> {
         } else {
             Vec::new()
         },
+        totals: found
+            .last
+            .and_then(|last| last.totals)
+            .filter(|_| continues),
         gap,
         last_seq: found.last.map_or(0, |last| last.seq),
         problem,

@@ -1,5 +1,6 @@
 //! What a process is: what the kernel noted at its first traffic, and what /proc adds.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::fs;
 use std::path::PathBuf;
@@ -9,6 +10,7 @@ use netmon_bpf::abi::ProcessId;
 use netmon_bpf::cgroup::Cgroups;
 
 use crate::cgroup::Cgroup;
+use crate::cgroup::ContainerNames;
 use crate::containers::Containers;
 use crate::containers::Named;
 
@@ -37,6 +39,20 @@ pub struct Facts {
     pub cgroup: Option<Cgroup>,
     /// Set once it has ended.
     pub exit: Option<Exit>,
+}
+
+impl Facts {
+    /// With the name of its container out of `names`, where nobody knew it when this was noted.
+    pub fn named_by(&self, names: &ContainerNames) -> Cow<'_, Facts> {
+        let cgroup = self.cgroup.as_ref();
+        match cgroup.and_then(|cgroup| cgroup.named_by(names)) {
+            None => Cow::Borrowed(self),
+            Some(cgroup) => Cow::Owned(Facts {
+                cgroup: Some(cgroup),
+                ..self.clone()
+            }),
+        }
+    }
 }
 
 /// The end of a process.

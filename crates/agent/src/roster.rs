@@ -9,10 +9,13 @@ use netmon_bpf::abi::ProcessId;
 use netmon_bpf::abi::Traffic;
 use netmon_bpf::traffic::SocketCounts;
 
+use crate::cgroup::Cgroup;
+use crate::cgroup::ContainerNames;
 use crate::connection::Trouble;
 use crate::frame::FlowCount;
 use crate::frame::Row;
 use crate::frame::LOOPBACK;
+use crate::frame::UDP;
 use crate::history::Known;
 use crate::names::Container;
 use crate::names::ContainerName;
@@ -134,6 +137,17 @@ impl Roster {
         news
     }
 
+    /// What the containers are called that processes are or were in.
+    pub fn container_names(&self) -> ContainerNames {
+        let cgroups = self.entries.values();
+        let cgroups = cgroups.filter_map(|entry| entry.facts.cgroup.as_ref());
+        let named = |cgroup: &Cgroup| {
+            let name = Arc::clone(cgroup.found_name()?);
+            Some((cgroup.container()?.clone(), name))
+        };
+        cgroups.filter_map(named).collect()
+    }
+
     /// The end of a process was not seen, but it is gone.
     pub fn vanished(&mut self, id: ProcessId, time: u64) -> Option<Arc<Facts>> {
         let facts = self.facts(id)?;
@@ -185,6 +199,17 @@ impl Roster {
     /// Whether the process is one of those kept.
     pub fn has(&self, id: ProcessId) -> bool {
         self.entries.contains_key(&id)
+    }
+
+    /// Bytes within the tick, received and sent, by transport: TCP and UDP.
+    pub fn moved(&self, id: ProcessId) -> [(u64, u64); 2] {
+        let mut moved = [(0u64, 0u64); 2];
+        let entry = self.entries.get(&id);
+        for flow in entry.iter().flat_map(|entry| &entry.flows) {
+            let sum = &mut moved[usize::from(flow.kind & UDP != 0)];
+            *sum = (sum.0.saturating_add(flow.rx), sum.1.saturating_add(flow.tx));
+        }
+        moved
     }
 
     /// Ends the tick of every process: nobody has bytes in the next one yet.

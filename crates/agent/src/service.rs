@@ -18,9 +18,9 @@ use tonic::Request;
 use tonic::Response;
 use tonic::Status;
 
+use crate::cgroup::ContainerNames;
 use crate::clock::boot_now;
 use crate::clock::Anchor;
-use crate::connection::ConnectionRow;
 use crate::frame::Row;
 use crate::grouping::GroupBy;
 use crate::history::Query;
@@ -128,15 +128,15 @@ impl NetmonService for Service {
         let snapshot = self.hub.snapshot();
         let connections = ByProcess::new(connections);
         let wanted = |row: &Row| selection.takes(row, &snapshot.tick, connections.of(row.facts.id));
-        let parts = wire::snapshot(&snapshot.tick, &snapshot.rows, &[], &Anchor::now(), wanted);
-        let parts = parts.into_iter().map(|part| {
+        let mut rows = snapshot.rows;
+        rows.retain(wanted);
+        let parts = wire::snapshot(snapshot.tick, rows, Vec::new(), Anchor::now());
+        let parts = parts.map(|part| {
             Ok(v1::ListProcessesResponse {
                 snapshot: Some(part),
             })
         });
-        Ok(Response::new(Box::pin(stream::iter(
-            parts.collect::<Vec<_>>(),
-        ))))
+        Ok(Response::new(Box::pin(stream::iter(parts))))
     }
 
     type WatchPacketsStream = Messages<v1::WatchPacketsResponse>;
@@ -204,11 +204,10 @@ impl NetmonService for Service {
             seat,
             selection,
             request.connections,
-            &snapshot,
-            &anchor,
+            snapshot,
+            anchor,
         );
-        drop(snapshot);
-        let first: Vec<_> = missed.map(Event::Gap).into_iter().chain(parts).collect();
+        let first = missed.map(Event::Gap).into_iter().chain(parts);
         let updates = viewer.stream(self.stopping.clone());
         let events = stream::iter(first).map(Ok).chain(updates);
         Ok(Response::new(Box::pin(events.map(|event| {
@@ -225,25 +224,24 @@ impl NetmonService for Service {
         let request = request.into_inner();
         let selection = selection(request.filter)?;
         let all = self.details().await?;
-        let owners: HashMap<ProcessId, &Row> =
-            all.rows.iter().map(|row| (row.facts.id, row)).collect();
-        let closed = all.closed.iter().filter(|_| request.closed);
-        let wanted = |row: &&ConnectionRow| {
+        let owners: HashMap<ProcessId, Row> = all
+            .rows
+            .into_iter()
+            .map(|row| (row.facts.id, row))
+            .collect();
+        let closed_kept = (all.closed_kept, all.closed.len());
+        let mut rows = all.open;
+        if request.closed {
+            rows.extend(all.closed);
+        }
+        rows.retain(|row| {
             let owner = owners.get(&row.key.0);
             owner.is_some_and(|owner| selection.takes_connection(owner, row, &all.tick))
-        };
-        let rows = all.open.iter().chain(closed).map(|row| &**row);
-        let mut rows: Vec<&ConnectionRow> = rows.filter(wanted).collect();
+        });
         rows.sort_unstable_by_key(|row| row.key);
-        let parts = wire::connections(
-            &all.tick,
-            &rows,
-            |id| Some(&*owners.get(&id)?.facts),
-            (all.closed_kept, all.closed.len()),
-            &Anchor::now(),
-        );
-        let parts: Vec<_> = parts.into_iter().map(Ok).collect();
-        Ok(Response::new(Box::pin(stream::iter(parts))))
+        let owner = move |id| Some(Arc::clone(&owners.get(&id)?.facts));
+        let parts = wire::connections(all.tick, rows, owner, closed_kept, Anchor::now());
+        Ok(Response::new(Box::pin(stream::iter(parts.map(Ok)))))
     }
 
     type QueryHistoryStream = Messages<v1::QueryHistoryResponse>;
@@ -264,7 +262,8 @@ impl NetmonService for Service {
             v1::GroupBy::Family => GroupBy::Family,
             v1::GroupBy::State => GroupBy::State,
         };
-        let query = wire::history::query(request, grouping.grouping());
+        let names = Arc::new(self.hub.container_names());
+        let query = wire::history::query(request, grouping.grouping(), &names);
         let query = query.map_err(Status::invalid_argument)?;
         // Answers read files: some at a time, the rest wait their turn.
         let turn = Arc::clone(&self.answers).acquire_owned().await;
@@ -273,7 +272,7 @@ impl NetmonService for Service {
         let (sender, receiver) = mpsc::channel(PARTS_AHEAD);
         tokio::task::spawn_blocking(move || {
             // A client that is gone ends the work with the next part.
-            let _ = answer(&past, query, &sender);
+            let _ = answer(&past, query, names, &sender);
             drop(turn);
         });
         Ok(Response::new(Box::pin(ReceiverStream::new(receiver))))
@@ -283,12 +282,13 @@ impl NetmonService for Service {
 fn answer(
     past: &Snapshot,
     query: Query,
+    names: Arc<ContainerNames>,
     parts: &mpsc::Sender<Result<v1::QueryHistoryResponse, Status>>,
 ) -> Option<()> {
     let send = |part| parts.blocking_send(Ok(part)).ok();
     let answer = past.answer(query);
     send(wire::history::header(&answer.header))?;
-    let mut described = wire::history::Described::new();
+    let mut described = wire::history::Described::new(names);
     for step in answer {
         for part in wire::history::parts(&step, &mut described) {
             send(part)?;

@@ -8,20 +8,16 @@ use std::time::Duration;
 use netmon_api::v1;
 use netmon_api::version::API_VERSION;
 use netmon_bpf::abi::LOSS_CAUSES;
-use netmon_bpf::plan::HookSet;
-use netmon_bpf::preemption::Preemption;
-use netmon_bpf::traffic::Entries;
 use netmon_bpf::traffic::Handover;
 use netmon_bpf::traffic::HookState;
-use netmon_bpf::traffic::Probe;
 use nix::sys::resource::getrusage;
 use nix::sys::resource::UsageWho;
-use nix::sys::utsname::uname;
 
 use crate::capabilities::capabilities;
 use crate::clock::boot_now;
 use crate::clock::from_ns;
 use crate::clock::Anchor;
+use crate::ground::Ground;
 use crate::history::Status as History;
 use crate::history::TierStatus;
 use crate::hub::Condition;
@@ -33,31 +29,21 @@ pub struct About {
     instance_id: String,
     started: u64,
     tick: Duration,
-    hook_set: HookSet,
-    preemption: Preemption,
-    directory: PathBuf,
-    created: u64,
-    capacity: Entries,
+    ground: Ground,
     max_exited: usize,
-    handover: Handover,
     state_directory: Option<PathBuf>,
     problem: Option<String>,
 }
 
 impl About {
     /// Of an agent that starts now.
-    pub fn new(probe: &Probe, tick: Duration, max_exited: usize) -> Self {
+    pub fn new(ground: Ground, tick: Duration, max_exited: usize) -> Self {
         About {
             instance_id: instance_id(),
             started: boot_now(),
             tick,
-            hook_set: probe.hook_set(),
-            preemption: Preemption::find_out(),
-            directory: probe.directory(),
-            created: probe.created(),
-            capacity: probe.capacity(),
+            ground,
             max_exited,
-            handover: probe.handover(),
             state_directory: None,
             problem: None,
         }
@@ -79,7 +65,7 @@ impl About {
 
     /// What the agent before left.
     pub fn handover(&self) -> Handover {
-        self.handover
+        self.ground.handover
     }
 
     /// The answer to GetAgent.
@@ -90,39 +76,33 @@ impl About {
         trace_points: Vec<v1::TracePoint>,
     ) -> v1::GetAgentResponse {
         let anchor = Anchor::now();
-        let machine = uname().ok();
-        let machine = |of: fn(&nix::sys::utsname::UtsName) -> &std::ffi::OsStr| {
-            machine
-                .as_ref()
-                .map(|m| of(m).to_string_lossy().into_owned())
-                .unwrap_or_default()
-        };
+        let ground = &self.ground;
         let time = |boot| Some(timestamp(anchor.wall(boot)));
         v1::GetAgentResponse {
             agent_version: env!("CARGO_PKG_VERSION").to_owned(),
             api_version: API_VERSION.to_owned(),
             instance_id: self.instance_id.clone(),
-            host_name: machine(|m| m.nodename()),
+            host_name: ground.machine.host.clone(),
             pid: std::process::id(),
             start_time: time(self.started),
             now: time(boot_now()),
             tick_ns: u64::try_from(self.tick.as_nanos()).unwrap_or(u64::MAX),
             kernel: Some(v1::Kernel {
-                release: machine(|m| m.release()),
-                machine: machine(|m| m.machine()),
+                release: ground.machine.kernel.clone(),
+                machine: ground.machine.architecture.clone(),
             }),
-            hook_set: self.hook_set.to_string(),
+            hook_set: ground.hook_set.to_string(),
             hooks: condition.hooks.iter().map(hook).collect(),
             capabilities: capabilities(
-                self.hook_set,
+                ground.hook_set,
                 &condition.hooks,
-                self.preemption,
+                ground.preemption,
                 condition.health,
             ),
             pins: Some(v1::Pins {
-                directory: Some(self.directory.display().to_string()),
-                since: time(self.created),
-                restarts: self.handover.restarts,
+                directory: Some(ground.directory.display().to_string()),
+                since: time(ground.created),
+                restarts: ground.handover.restarts,
             }),
             maps: self.maps(condition),
             losses: losses(condition),
@@ -160,7 +140,7 @@ impl About {
             entries,
             capacity,
         };
-        let (entries, capacity) = (condition.entries, self.capacity);
+        let (entries, capacity) = (condition.entries, self.ground.capacity);
         vec![
             map("process", entries.processes, capacity.processes),
             map("counter", entries.counters, capacity.counters),

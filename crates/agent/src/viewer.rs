@@ -13,7 +13,6 @@ use tonic::Status;
 use crate::clock::Anchor;
 use crate::connection::ConnectionRow;
 use crate::frame::Frame;
-use crate::frame::Row;
 use crate::frame::TickFacts;
 use crate::hub::Hub;
 use crate::hub::Seat;
@@ -23,6 +22,10 @@ use crate::selection::Selection;
 use crate::sieve::ByProcess;
 use crate::sieve::Sieve;
 use crate::wire;
+
+/// What a viewer gets next, made as it is taken.
+pub type Events = Box<dyn Iterator<Item = Event> + Send>;
+type Results = Box<dyn Iterator<Item = Result<Event, Status>> + Send>;
 
 /// The last tick that a viewer knows.
 #[derive(Debug, Clone, Copy)]
@@ -62,9 +65,9 @@ impl Viewer {
         seat: Arc<Seat>,
         selection: Selection,
         connections: bool,
-        snapshot: &Snapshot,
-        anchor: &Anchor,
-    ) -> (Self, Vec<Event>) {
+        snapshot: Snapshot,
+        anchor: Anchor,
+    ) -> (Self, Events) {
         let mut viewer = Viewer {
             hub,
             seat,
@@ -77,26 +80,31 @@ impl Viewer {
         (viewer, events)
     }
 
-    fn begin(&mut self, snapshot: &Snapshot, anchor: &Anchor) -> Vec<Event> {
-        let Snapshot { tick, rows, .. } = snapshot;
-        let parts = if self.selection.has_expression() || self.connections {
-            let all = match &snapshot.connections {
-                Some(connections) => connections.clone(),
-                None => self.looks_at(),
+    fn begin(&mut self, snapshot: Snapshot, anchor: Anchor) -> Events {
+        let Snapshot {
+            tick,
+            mut rows,
+            connections,
+        } = snapshot;
+        let mut told = Vec::new();
+        if self.selection.has_expression() || self.connections {
+            let words = &self.selection;
+            let look = words.uses_connections() || self.connections && words.searches_hosts();
+            let all = match look {
+                true => connections.clone().unwrap_or_else(|| self.looks_at()),
+                false => Vec::new(),
             };
-            let sieve = Sieve::new(&self.selection, rows, tick, &ByProcess::new(all));
-            let told = snapshot.connections.iter().flatten();
-            let told = told.filter(|_| self.connections);
-            let told: Vec<_> = told.filter(|row| sieve.shows(row.key.0)).cloned().collect();
-            let wanted = |row: &Row| sieve.shows(row.facts.id);
-            let parts = wire::snapshot(tick, rows, &told, anchor, wanted);
+            let sieve = Sieve::new(&self.selection, &rows, &tick, &ByProcess::new(all));
+            if self.connections {
+                told = connections.unwrap_or_default();
+                told.retain(|row| sieve.shows(row.key.0));
+            }
+            rows.retain(|row| sieve.shows(row.facts.id));
             self.sieve = Some(sieve);
-            parts
         } else {
-            let wanted = |row: &Row| self.selection.matches(&row.facts);
-            wire::snapshot(tick, rows, &[], anchor, wanted)
-        };
-        parts.into_iter().map(Event::Snapshot).collect()
+            rows.retain(|row| self.selection.matches(&row.facts));
+        }
+        Box::new(wire::snapshot(tick, rows, told, anchor).map(Event::Snapshot))
     }
 
     /// What the filter has to look at.
@@ -114,20 +122,22 @@ impl Viewer {
             let turn = tokio::select! {
                 turn = viewer.seat.next() => turn,
                 () = stopping.cancelled() => {
-                    return Some((vec![Err(Status::unavailable("the agent is stopping"))], None));
+                    let end = Err(Status::unavailable("the agent is stopping"));
+                    let end: Results = Box::new(std::iter::once(end));
+                    return Some((end, None));
                 }
             };
             let events = match turn {
                 Turn::Frame(frame) => viewer.update(&frame),
                 Turn::Behind => viewer.start_over(),
             };
-            let events: Vec<_> = events.into_iter().map(Ok).collect();
+            let events: Results = Box::new(events.map(Ok));
             Some((events, Some((viewer, stopping))))
         });
         futures_util::StreamExt::flat_map(turns, stream::iter)
     }
 
-    fn update(&mut self, frame: &Frame) -> Vec<Event> {
+    fn update(&mut self, frame: &Frame) -> Events {
         let anchor = Anchor::now();
         let gap = self.advance(&frame.tick, &anchor);
         let update = match &mut self.sieve {
@@ -145,18 +155,16 @@ impl Viewer {
                 self.selection.follows(facts)
             }),
         };
-        gap.map(Event::Gap)
-            .into_iter()
-            .chain([Event::Update(update)])
-            .collect()
+        let events = gap.map(Event::Gap).into_iter();
+        Box::new(events.chain([Event::Update(update)]))
     }
 
-    fn start_over(&mut self) -> Vec<Event> {
+    fn start_over(&mut self) -> Events {
         let anchor = Anchor::now();
         let snapshot = self.hub.resume(&self.seat);
         let gap = self.advance(&snapshot.tick, &anchor);
-        let parts = self.begin(&snapshot, &anchor);
-        gap.map(Event::Gap).into_iter().chain(parts).collect()
+        let parts = self.begin(snapshot, anchor);
+        Box::new(gap.map(Event::Gap).into_iter().chain(parts))
     }
 
     /// The ticks between the last one seen and this one, if there are any.

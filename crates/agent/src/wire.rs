@@ -64,38 +64,35 @@ pub fn update(frame: &Frame, anchor: &Anchor, wanted: impl Fn(&Facts) -> bool) -
     }
 }
 
-/// The parts of a snapshot, at least one. Connections come after the processes.
+/// The parts of a snapshot, at least one. Connections come after the processes. A part is made when it
+/// is taken: all of them together would be many times what they are made from.
 pub fn snapshot(
-    about: &TickFacts,
-    rows: &[Row],
-    connections: &[Arc<ConnectionRow>],
-    anchor: &Anchor,
-    wanted: impl Fn(&Row) -> bool,
-) -> Vec<v1::Snapshot> {
-    let rows: Vec<&Row> = rows.iter().filter(|row| wanted(row)).collect();
-    let part = |rows: &[&Row]| v1::Snapshot {
-        tick: Some(tick(about, anchor)),
-        processes: rows.iter().map(|row| process(&row.facts, anchor)).collect(),
-        rows: rows.iter().map(|row| self::row(row, anchor)).collect(),
-        last: false,
-        connections: Vec::new(),
-    };
-    let mut parts: Vec<v1::Snapshot> = rows.chunks(PART).map(part).collect();
-    let more = |connections: &[Arc<ConnectionRow>]| v1::Snapshot {
-        connections: connections
-            .iter()
-            .map(|row| connection::connection(row, about.seq, anchor))
-            .collect(),
-        ..part(&[])
-    };
-    parts.extend(connections.chunks(PART).map(more));
-    if parts.is_empty() {
-        parts.push(part(&[]));
-    }
-    if let Some(last) = parts.last_mut() {
-        last.last = true;
-    }
-    parts
+    about: TickFacts,
+    rows: Vec<Row>,
+    connections: Vec<Arc<ConnectionRow>>,
+    anchor: Anchor,
+) -> impl Iterator<Item = v1::Snapshot> + Send {
+    let of_rows = rows.len().div_ceil(PART);
+    let count = (of_rows + connections.len().div_ceil(PART)).max(1);
+    (0..count).map(move |number| {
+        let rows = rows.chunks(PART).nth(number).unwrap_or_default();
+        let told = number.checked_sub(of_rows);
+        let told = told.and_then(|number| connections.chunks(PART).nth(number));
+        v1::Snapshot {
+            tick: Some(tick(&about, &anchor)),
+            processes: rows
+                .iter()
+                .map(|row| process(&row.facts, &anchor))
+                .collect(),
+            rows: rows.iter().map(|row| self::row(row, &anchor)).collect(),
+            last: number + 1 == count,
+            connections: told
+                .unwrap_or_default()
+                .iter()
+                .map(|row| connection::connection(row, about.seq, &anchor))
+                .collect(),
+        }
+    })
 }
 
 fn process_id(id: ProcessId) -> v1::ProcessId {
@@ -175,39 +172,34 @@ fn peaks(peaks: &Peaks, anchor: &Anchor) -> v1::Peaks {
     }
 }
 
-/// The parts of a list of connections, at least one. `owner`: the process of a row, if it is known.
-pub fn connections<'a>(
-    about: &TickFacts,
-    rows: &[&ConnectionRow],
-    owner: impl Fn(ProcessId) -> Option<&'a Facts>,
+/// The parts of a list of connections, at least one, each made when it is taken. `owner`: the process
+/// of a row, if it is known.
+pub fn connections(
+    about: TickFacts,
+    rows: Vec<Arc<ConnectionRow>>,
+    owner: impl Fn(ProcessId) -> Option<Arc<Facts>> + Send,
     closed_kept: (Option<u64>, usize),
-    anchor: &Anchor,
-) -> Vec<v1::ListConnectionsResponse> {
+    anchor: Anchor,
+) -> impl Iterator<Item = v1::ListConnectionsResponse> + Send {
     let mut described = HashSet::new();
-    let mut part = |rows: &[&ConnectionRow]| {
+    let count = rows.len().div_ceil(PART).max(1);
+    (0..count).map(move |number| {
+        let rows = rows.chunks(PART).nth(number).unwrap_or_default();
         let news = rows.iter().filter(|row| described.insert(row.key.0));
         v1::ListConnectionsResponse {
-            tick: Some(tick(about, anchor)),
+            tick: Some(tick(&about, &anchor)),
             processes: news
-                .filter_map(|row| Some(process(owner(row.key.0)?, anchor)))
+                .filter_map(|row| Some(process(&*owner(row.key.0)?, &anchor)))
                 .collect(),
             connections: rows
                 .iter()
-                .map(|row| connection::connection(row, about.seq, anchor))
+                .map(|row| connection::connection(row, about.seq, &anchor))
                 .collect(),
-            last: false,
+            last: number + 1 == count,
             closed_kept_ns: closed_kept.0,
             closed_kept: closed_kept.1 as u32,
         }
-    };
-    let mut parts: Vec<_> = rows.chunks(PART).map(&mut part).collect();
-    if parts.is_empty() {
-        parts.push(part(&[]));
-    }
-    if let Some(last) = parts.last_mut() {
-        last.last = true;
-    }
-    parts
+    })
 }
 
 fn process(facts: &Facts, anchor: &Anchor) -> v1::Process {
@@ -295,7 +287,8 @@ mod tests {
 
     #[test]
     fn a_snapshot_of_nobody_has_one_part_and_it_is_the_last() {
-        let parts = snapshot(&TickFacts::default(), &[], &[], &Anchor::now(), |_| true);
+        let parts = snapshot(TickFacts::default(), Vec::new(), Vec::new(), Anchor::now());
+        let parts: Vec<_> = parts.collect();
         assert_eq!(parts.len(), 1);
         assert!(parts[0].last);
     }

@@ -73,6 +73,16 @@ pub(crate) fn decode<T: Plain>(bytes: &[u8]) -> Option<T> {
     Some(unsafe { std::ptr::read_unaligned(bytes.as_ptr().cast::<T>()) })
 }
 
+/// The struct at the start of `bytes`, as it lies there; `None` when there are too few or it lies askew.
+pub(crate) fn view<T: Plain>(bytes: &[u8]) -> Option<&T> {
+    let start = bytes.as_ptr().cast::<T>();
+    if bytes.len() < size_of::<T>() || !start.is_aligned() {
+        return None;
+    }
+    // SAFETY: length and alignment were checked, and `Plain` says any bytes are a T.
+    Some(unsafe { &*start })
+}
+
 /// The bytes of a struct, for use as a key or value.
 pub(crate) fn encode<T: Plain>(value: &T) -> &[u8] {
     // SAFETY: `Plain` types have no padding, so all their bytes are initialised.

@@ -15,6 +15,8 @@ pub enum Census {
     Counts,
     /// That, and each connection.
     Details,
+    /// That, and each connection that has changed since the reading before. The first of them has all.
+    Changes,
 }
 
 /// What carries the bytes.

@@ -9,6 +9,8 @@ pub mod error;
 
 pub mod abi;
 
+mod digest;
+
 pub mod memory;
 
 mod unpreempted;

@@ -7,8 +7,8 @@ use std::path::Path;
 
 use libbpf_rs::MapHandle;
 
-use crate::abi::decode;
 use crate::abi::sight;
+use crate::abi::view;
 use crate::error::errno;
 use crate::object::Constants;
 use crate::object::Loaded;
@@ -50,8 +50,9 @@ impl Lister {
     /// Calls `each` for every entry. One that is there all the time may rarely be missed, or told
     /// twice in a row: where the kernel hands over what it has so far, it goes on by counting
     /// entries, and they may have changed.
-    pub(crate) fn run(&self, mut each: impl FnMut(sight)) -> std::result::Result<(), io::Error> {
+    pub(crate) fn run(&self, mut each: impl FnMut(&sight)) -> std::result::Result<(), io::Error> {
         let mut iterator = libbpf_rs::Iter::new(&self.link).map_err(|e| errno(&e))?;
+        // Large blocks are aligned for anything, and whole structs keep the next one so.
         let mut buffer = vec![0; BUFFER];
         let mut filled = 0;
         loop {
@@ -63,7 +64,7 @@ impl Lister {
             let whole = filled - filled % size_of::<sight>();
             buffer[..whole]
                 .chunks_exact(size_of::<sight>())
-                .filter_map(decode)
+                .filter_map(view)
                 .for_each(&mut each);
             buffer.copy_within(whole..filled, 0);
             filled -= whole;

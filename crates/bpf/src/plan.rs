@@ -122,6 +122,9 @@ pub fn missing(support: &Support, set: HookSet) -> Option<&'static str> {
         HookSet::Tracepoint if support.sendpage => {
             Some("sendfile goes past sock_send_length here (until Linux 6.5)")
         }
+        HookSet::Kprobe if support.kprobes_off && support.perf_links => {
+            Some("kprobes are switched off here (echo 1 > /sys/kernel/debug/kprobes/enabled)")
+        }
         HookSet::Fexit if !support.trampoline_images => {
             Some("fexit on functions that sleep is not safe here (fixed in Linux 5.12)")
         }
@@ -131,7 +134,8 @@ pub fn missing(support: &Support, set: HookSet) -> Option<&'static str> {
 
 fn ways(support: &Support, set: HookSet) -> Vec<Plan> {
     let plain = plan(support, set, false);
-    if set == HookSet::Fexit || !support.perf_links || !support.mptcp_release {
+    let possible = support.mptcp_release && support.perf_links && !support.kprobes_off;
+    if set == HookSet::Fexit || !possible {
         return vec![plain];
     }
     vec![plan(support, set, true), plain]

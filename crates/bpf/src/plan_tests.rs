@@ -21,8 +21,21 @@ fn sets(support: &Support) -> Vec<HookSet> {
 #[test]
 fn sets_are_tried_from_the_cheapest_on_and_only_where_they_are_complete() {
     use HookSet::*;
-    let cases: [(&str, Support, Vec<HookSet>); 4] = [
+    let cases: [(&str, Support, Vec<HookSet>); 6] = [
         ("6.12", kernel(|_| ()), vec![Tracepoint, Kprobe, Fexit]),
+        (
+            "7.0: MPTCP has a second way without kprobes",
+            kernel(|k| k.mptcp_release = true),
+            vec![Tracepoint, Tracepoint, Kprobe, Kprobe, Fexit],
+        ),
+        (
+            "7.0 with kprobes switched off",
+            kernel(|k| {
+                k.mptcp_release = true;
+                k.kprobes_off = true;
+            }),
+            vec![Tracepoint, Fexit],
+        ),
         (
             "6.3: sendfile goes past the tracepoint",
             kernel(|k| k.sendpage = true),

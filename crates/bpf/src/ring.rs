@@ -1,11 +1,9 @@
 //! Ring buffers that are looked at now and then.
 
-use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::PoisonError;
 
 use libbpf_rs::MapHandle;
-use libbpf_rs::RingBuffer;
 use libbpf_rs::RingBufferBuilder;
 
 use crate::abi::decode;
@@ -14,37 +12,26 @@ use crate::error::errno;
 use crate::error::Error;
 use crate::error::Result;
 
-/// A ring whose records are of one type, and those that were taken out of it.
+/// A ring whose records are of one type, and those that were taken out of it. It is mapped only while
+/// it is read: the mapping counts as memory of the agent, twice the size of the ring.
 pub(crate) struct Ring<T> {
-    buffer: RingBuffer<'static>,
-    waiting: Arc<Mutex<Vec<T>>>,
+    map: MapHandle,
+    waiting: Mutex<Vec<T>>,
 }
 
-impl<T: Plain + Send + 'static> Ring<T> {
+impl<T: Plain> Ring<T> {
     pub(crate) fn new(map: &MapHandle) -> Result<Ring<T>> {
-        let waiting = Arc::new(Mutex::new(Vec::new()));
-        let taken = Arc::clone(&waiting);
-        let mut builder = RingBufferBuilder::new();
-        builder
-            .add(map, move |record: &[u8]| {
-                if let Some(record) = decode::<T>(record) {
-                    taken
-                        .lock()
-                        .unwrap_or_else(PoisonError::into_inner)
-                        .push(record);
-                }
-                0
-            })
-            .map_err(failed)?;
+        let map = MapHandle::try_from(map).map_err(failed)?;
         Ok(Ring {
-            buffer: builder.build().map_err(failed)?,
-            waiting,
+            map,
+            waiting: Mutex::new(Vec::new()),
         })
     }
 
     /// Takes out what is there; it waits to be taken from here.
     pub(crate) fn consume(&self) -> Result<()> {
-        self.buffer.consume().map_err(failed)
+        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        drain(&self.map, |record| waiting.extend(decode::<T>(record)))
     }
 
     /// Looks at what waits.

@@ -1,6 +1,5 @@
 //! What the entries of sockets say: who has how many connections, and what each of them is.
 
-use std::collections::HashMap;
 use std::net::IpAddr;
 use std::net::Ipv4Addr;
 use std::net::Ipv6Addr;
@@ -15,6 +14,7 @@ use crate::connection::ConnectionReading;
 use crate::connection::ConnectionState;
 use crate::connection::TcpHealth;
 use crate::connection::Transport;
+use crate::digest::ByNumber;
 
 /// include/net/tcp_states.h
 const TCP_ESTABLISHED: u8 = 1;
@@ -51,7 +51,7 @@ pub struct Connections {
 /// How many connections there are at one instant.
 #[derive(Debug, Default)]
 pub(crate) struct Tally {
-    pub(crate) by_process: HashMap<ProcessId, Connections>,
+    pub(crate) by_process: ByNumber<ProcessId, Connections>,
     /// Established, and nobody has used them: accepted, or still to be. Also those that were taken
     /// over and not looked at since.
     pub(crate) ownerless: u32,

@@ -35,7 +35,7 @@ const WINDOW: u64 = 1_000_000;
 const ROUNDS: u32 = 50;
 /// How long they then wait for what is done. It takes microseconds; but it is a system call, and on
 /// a virtual machine its CPU may be taken away: whatever happens, nobody is stopped for longer. ns.
-const PATIENCE: u64 = 20_000_000;
+const PATIENCE: u64 = 50_000_000;
 /// States of a meeting other than the number of a round.
 const ACTING: u32 = u32::MAX - 1;
 const OVER: u32 = u32::MAX;

@@ -19,6 +19,8 @@ pub struct Support {
     pub call_tracepoints: bool,
     /// `inet_sendpage`: sendfile goes past sendmsg (before 6.5).
     pub sendpage: bool,
+    /// Kprobes can be attached and never fire: somebody has switched them off, and debugfs says so.
+    pub kprobes_off: bool,
     /// Classic tracepoint and kprobe attachments are links and can be pinned (5.15).
     pub perf_links: bool,
     /// The record of tracepoint task:task_rename says whose name it is (not in 6.15 to 6.18).
@@ -44,6 +46,7 @@ pub struct Support {
 }
 
 const BTF: &str = "/sys/kernel/btf/vmlinux";
+const KPROBES: &str = "/sys/kernel/debug/kprobes/enabled";
 const TLS_BTF: &str = "/sys/kernel/btf/tls";
 
 impl Support {
@@ -65,6 +68,7 @@ impl Support {
         Ok(Support {
             call_tracepoints: tracepoint("sock_send_length") && tracepoint("sock_recv_length"),
             sendpage: function("inet_sendpage"),
+            kprobes_off: fs::read_to_string(KPROBES).is_ok_and(|text| text.trim() == "0"),
             perf_links: structure("bpf_perf_link"),
             rename_names_thread: has_member(&btf, "trace_event_raw_task_rename", "pid"),
             safe_allocation: structure("bpf_mem_alloc"),

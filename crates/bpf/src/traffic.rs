@@ -61,6 +61,8 @@ mod hooks;
 
 mod programs;
 
+mod past;
+
 mod connections;
 use connections::Connections;
 
@@ -276,7 +278,8 @@ impl Probe {
         drop(unpreempted);
         if wanted != Census::None {
             let directory = self.pins.current();
-            let (tally, told) = self.connections.open(&self.maps, &directory, wanted)?;
+            let open = self.connections.open(&self.maps, &directory, wanted)?;
+            let tally = open.tally;
             self.socket_entries = tally.entries;
             let due = reading.time.saturating_sub(self.owners_sought) >= SEEK_OWNERS_EVERY;
             if tally.ownerless > 0 && due {
@@ -284,7 +287,9 @@ impl Probe {
                 self.find_owners();
             }
             reading.socket_counts = Some(tally.by_process.into_iter().collect());
-            reading.connections = told;
+            (reading.connections, reading.vanished) = (open.told, open.vanished);
+        } else {
+            self.connections.tell_all();
         }
         reading.closed = self.connections.closed(&self.maps)?;
         if let Err(error) = self.note_connected(&reading) {
@@ -297,6 +302,11 @@ impl Probe {
         };
         reading.news = std::mem::take(&mut self.news);
         Ok(reading)
+    }
+
+    /// The changes that were read last have not arrived: the next reading of connections has all.
+    pub fn tell_all(&mut self) {
+        self.connections.tell_all();
     }
 
     /// Deletes the entries of ended processes whose final counters were in the last reading.
@@ -404,3 +414,6 @@ pub fn boot_now() -> u64 {
     unsafe { libc::clock_gettime(libc::CLOCK_BOOTTIME, &mut now) };
     now.tv_sec as u64 * 1_000_000_000 + now.tv_nsec as u64
 }
+
+#[cfg(test)]
+mod cost_tests;

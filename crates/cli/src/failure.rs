@@ -116,6 +116,15 @@ pub enum Failure {
         /// Why not.
         reason: String,
     },
+    /// The history has no connections.
+    #[error(
+        "{what} is not possible: the history keeps processes, not their connections\n  Those that are \
+         open, and those that were closed in the last minutes:\n      netmon connections --closed"
+    )]
+    NotKept {
+        /// What was asked for.
+        what: String,
+    },
     /// The agent reports an error of its own.
     #[error("the agent failed: {message} ({code})")]
     Agent {
@@ -192,7 +201,7 @@ impl Failure {
             Self::NotFound(_) => 6,
             Self::Terminal(_) => 7,
             Self::Ended { .. } => 8,
-            Self::Impossible { .. } => 9,
+            Self::Impossible { .. } | Self::NotKept { .. } => 9,
         }
     }
 

@@ -138,12 +138,11 @@ fn by_connection<'a>(
         of.entry(connection.process).or_default().push(connection);
     }
     for row in rows {
-        let mut told = Flows::default();
+        let mut left = row.flows;
         for connection in of.remove(&row.facts.id).unwrap_or_default() {
-            connection.add_to(&mut told);
             let group = groups.at(end(by, connection));
             group.processes.insert(row.facts.id);
-            connection.add_to(&mut group.flows);
+            group.flows.plus(&take(&mut left, connection));
             if connection.closed.is_none() {
                 let count = match connection.transport {
                     Transport::Tcp => &mut group.tcp,
@@ -153,13 +152,38 @@ fn by_connection<'a>(
             }
         }
         // What moved before the counters looked at connections, or was lost by them.
-        let rest = row.flows.less(&told);
-        if rest != Flows::default() {
+        if left != Flows::default() {
             let group = groups.at(None);
             group.processes.insert(row.facts.id);
-            group.flows.plus(&rest);
+            group.flows.plus(&left);
         }
     }
+}
+
+// What a connection has of what is left of its process, never more. Datagrams of one socket may be
+// of both families, and some of them may stay on the machine: the process is told of each, and the
+// connection as a whole.
+fn take(left: &mut Flows, connection: &Connection) -> Flows {
+    let mut taken = Flows::default();
+    let mut wanted = connection.counter;
+    let transport = connection.transport as usize;
+    let family = connection.family as usize;
+    for loopback in [connection.loopback, !connection.loopback] {
+        for family in [family, 1 - family] {
+            let (from, to) = if loopback {
+                (&mut left.loopback, &mut taken.loopback)
+            } else {
+                (&mut left.external, &mut taken.external)
+            };
+            let cell = &mut from[transport][family];
+            let rest = wanted.less(*cell);
+            let part = wanted.less(rest);
+            *cell = cell.less(part);
+            to[transport][family] = part;
+            wanted = rest;
+        }
+    }
+    taken
 }
 
 fn end(by: GroupChoice, connection: &Connection) -> Option<String> {
@@ -183,13 +207,6 @@ fn sum(sum: Option<u32>, more: Option<u32>) -> Option<u32> {
 impl Flows {
     fn plus(&mut self, other: &Self) {
         self.each(other, Counter::plus);
-    }
-
-    // Without what is in `other`, never below zero.
-    fn less(&self, other: &Self) -> Self {
-        let mut less = *self;
-        less.each(other, Counter::less);
-        less
     }
 
     fn part(&self, holds: impl Fn(Transport, Family) -> bool) -> Self {

@@ -100,7 +100,7 @@ fn connection() -> impl Strategy<Value = (usize, u64, Connection)> {
     let kind = (any::<bool>(), any::<bool>(), any::<bool>());
     (
         0_usize..4,
-        1_u64..4,
+        0_u64..4,
         kind,
         end(),
         end(),
@@ -140,22 +140,29 @@ fn some() -> impl Strategy<Value = (Vec<ProcessRow>, Vec<Connection>)> {
         let mut left: Vec<Flows> = rows.iter().map(|row| row.flows).collect();
         let mut connections = Vec::new();
         for (process, part, mut connection) in parts {
-            // Never more than the process has.
             let side = if connection.loopback {
                 &mut left[process].loopback
             } else {
                 &mut left[process].external
             };
             let cell = &mut side[connection.transport as usize][connection.family as usize];
-            let piece = |bytes: Bytes| Bytes {
-                rx: bytes.rx / part,
-                tx: bytes.tx / part,
+            // Read a moment later, it may have more than the process; or be told of another kind.
+            let piece = |bytes: Bytes| match part {
+                0 => Bytes {
+                    rx: bytes.rx + 1_000,
+                    tx: bytes.tx * 2,
+                },
+                part => Bytes {
+                    rx: bytes.rx / part,
+                    tx: bytes.tx / part,
+                },
             };
             connection.counter = Counter {
                 tick: piece(cell.tick),
                 total: piece(cell.total),
             };
             *cell = cell.less(connection.counter);
+            connection.loopback ^= part == 3;
             connection.process = rows[process].facts.id;
             connections.push(connection);
         }

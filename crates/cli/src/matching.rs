@@ -87,9 +87,12 @@ impl Subject for Owner<'_> {
         text(self.facts()?, field)
     }
 
-    // A connection is asked for numbers of its own.
-    fn measure(&self, _measure: Measure) -> Option<u64> {
-        None
+    // A connection is asked for numbers of its own, and has no peak.
+    fn measure(&self, measure: Measure) -> Option<u64> {
+        match measure {
+            Measure::Peak => Some(self.process?.peaks_with_loopback.sum_per_s),
+            Measure::Rx | Measure::Tx | Measure::Rate | Measure::Total => None,
+        }
     }
 
     fn connection_count(&self) -> Option<u64> {

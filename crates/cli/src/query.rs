@@ -47,9 +47,8 @@ pub async fn run(mut args: QueryArgs, global: &GlobalArgs) -> Result<Outcome, Fa
     let selection = Selection::new(&args.selection)?;
     let group = args.group.needs_connections().then_some("this --group");
     if let Some(what) = group.or(selection.needs.first().map(|need| need.what)) {
-        return Err(Failure::Impossible {
+        return Err(Failure::NotKept {
             what: format!("{WHAT} with {what}"),
-            reason: "the history keeps processes, not their connections".to_owned(),
         });
     }
     let question = match (&args.at, args.step) {

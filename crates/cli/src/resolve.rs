@@ -15,6 +15,7 @@ const WORKERS: usize = 4;
 const MOST: usize = 65_536;
 
 /// Looks up names, each address once. An answer that comes late is there next time.
+#[derive(Debug)]
 pub struct Resolver {
     budget: Duration,
     asked: HashSet<IpAddr>,

@@ -35,7 +35,7 @@ pub async fn run(args: &StatusArgs, global: &GlobalArgs) -> Result<Outcome, Fail
         text.push_str(&health::line(agent, &problems));
     } else {
         let style = Style {
-            units: global.units,
+            units: global.units(),
             time: global.time.unwrap_or(TimeFormat::Local),
             charset: Charset::of_locale(),
         };

@@ -1,9 +1,14 @@
 //! `netmon top`: the full screen, from the options to the last frame.
 
 pub mod action;
+pub mod bindings;
+pub mod clipboard;
 pub mod columns;
+pub mod config;
+pub mod file;
 #[cfg(test)]
 pub mod fixture;
+pub mod hangup;
 pub mod help;
 pub mod keys;
 pub mod layout;
@@ -53,8 +58,15 @@ pub async fn run(args: &TopArgs, global: &GlobalArgs) -> Result<Outcome, Failure
     let session = Session::open(&target).await?;
     session.agent().require(wishes.needs())?;
     let started = Instant::now();
+    // Times on the screen are the agent's, also those of messages.
+    let ahead = session
+        .agent()
+        .now
+        .map(|now| now.duration_since(Timestamp::now()));
     let clock = move || Clock {
-        wall: Timestamp::now(),
+        wall: Timestamp::now()
+            .checked_add(ahead.unwrap_or_default())
+            .unwrap_or_else(|_| Timestamp::now()),
         running: started.elapsed(),
     };
     let socket = target.socket.display().to_string();
@@ -63,6 +75,7 @@ pub async fn run(args: &TopArgs, global: &GlobalArgs) -> Result<Outcome, Failure
     let agent = session.agent().clone();
     let mut opening = wishes.opening(agent, clock(), socket, earlier);
 
+    hangup::end_with_the_terminal().map_err(broken)?;
     let mut display = Screen::take(opening.settings.mouse).map_err(broken)?;
     if wishes.asks_terminal() {
         opening.settings.charset = display.probe();

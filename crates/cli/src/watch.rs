@@ -114,9 +114,8 @@ pub async fn stream(
         view.details = Some(details_view(&selection, session.agent()));
     }
     if let (Some(_), Some(need)) = (&args.since, selection.needs.first()) {
-        return Err(Failure::Impossible {
+        return Err(Failure::NotKept {
             what: format!("--since with {}", need.what),
-            reason: "the history keeps processes, not their connections".to_owned(),
         });
     }
     let stream = Stream {

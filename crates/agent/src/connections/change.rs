@@ -68,8 +68,7 @@ fn name(reading: &ConnectionReading, interfaces: &Interfaces) -> Option<Arc<str>
     interfaces.get(&key).cloned()
 }
 
-/// Nothing to tell. The measures of a connection without traffic hardly change, and are told with
-/// the next byte.
+/// Nothing to tell. Measures of a connection without traffic stand still once all is acknowledged.
 pub(super) fn is_same(
     row: &ConnectionRow,
     reading: &ConnectionReading,
@@ -79,14 +78,14 @@ pub(super) fn is_same(
         return false;
     };
     let was = &socket.reading;
-    let trouble = |r: &ConnectionReading| r.tcp.map(|t| (t.retransmits, t.failed, t.reset));
     let device = (reading.namespace, reading.interface);
-    was.rx == reading.rx
-        && was.tx == reading.tx
+    // Something may have been held back.
+    row.rx_total == reading.rx
+        && row.tx_total == reading.tx
         && was.state == reading.state
         && was.remote == reading.remote
         && was.local == reading.local
         && was.loopback == reading.loopback
-        && trouble(was) == trouble(reading)
+        && was.tcp == reading.tcp
         && socket.interface.as_deref() == interfaces.get(&device).map(|name| &**name)
 }

@@ -65,6 +65,15 @@ impl Folds {
         self.0.entry(process).or_default().dropped.add(1, rx, tx);
     }
 
+    /// Bytes within the tick that no row was told with.
+    pub(super) fn moved(&mut self, process: ProcessId, moved: (u64, u64)) {
+        if moved != (0, 0) {
+            let fold = self.0.entry(process).or_default();
+            fold.moved.0 = fold.moved.0.saturating_add(moved.0);
+            fold.moved.1 = fold.moved.1.saturating_add(moved.1);
+        }
+    }
+
     /// Rows that have changed in this tick, and those that are empty now.
     pub(super) fn tell(&mut self, seq: u64, news: &mut ConnectionNews) {
         self.0.retain(|process, fold| {

@@ -1,10 +1,13 @@
 //! The sums of the machine since its counters were made, at some moment.
 
+use netmon_bpf::abi::Flow;
+
 use super::piece::Head;
 use super::varint::put;
 use super::varint::Read;
 use super::varint::Reader;
 use super::Sum;
+use crate::frame::FlowCount;
 use crate::frame::TickFacts;
 
 /// Cumulative bytes over all processes that ever were, received and sent.
@@ -28,6 +31,20 @@ impl Totals {
             totals.flows[usize::from(flow.kind & 7)] = (flow.rx_total.bytes, flow.tx_total.bytes);
         }
         totals
+    }
+
+    /// The kinds that are not zero.
+    pub fn flows(&self) -> impl Iterator<Item = FlowCount> + '_ {
+        let moved = (0u8..)
+            .zip(&self.flows)
+            .filter(|(_, total)| **total != (0, 0));
+        let total = |bytes| Flow { bytes, calls: 0 };
+        moved.map(move |(kind, (rx, tx))| FlowCount {
+            kind,
+            rx_total: total(*rx),
+            tx_total: total(*tx),
+            ..FlowCount::default()
+        })
     }
 
     /// With what moved in a stretch.

@@ -12,6 +12,7 @@ use super::peaks;
 use super::process;
 use super::timestamp;
 use super::PART;
+use crate::cgroup::ContainerNames;
 use crate::clock::from_ns;
 use crate::clock::Anchor;
 use crate::frame::FlowCount;
@@ -29,11 +30,15 @@ use crate::history::Sum;
 use crate::history::Wanted;
 use crate::selection::Selection;
 
-/// A checked question.
+/// A checked question. `names`: of containers, for words about them.
 ///
 /// # Errors
 /// A sentence for the client: what cannot be answered.
-pub fn query(request: v1::QueryHistoryRequest, grouping: Grouping) -> Result<Query, String> {
+pub fn query(
+    request: v1::QueryHistoryRequest,
+    grouping: Grouping,
+    names: &Arc<ContainerNames>,
+) -> Result<Query, String> {
     let kinds = kinds(&request)?;
     let order = match request.order() {
         v1::HistoryOrder::Unspecified | v1::HistoryOrder::Bytes => Order::Bytes,
@@ -45,7 +50,12 @@ pub fn query(request: v1::QueryHistoryRequest, grouping: Grouping) -> Result<Que
     // Of everyone the sums are at hand.
     let wanted: Option<Arc<Wanted>> = match selection.is_everything() {
         true => None,
-        false => Some(Arc::new(move |facts| selection.takes_ever(facts))),
+        false => {
+            let names = Arc::clone(names);
+            Some(Arc::new(move |facts| {
+                selection.takes_ever(&facts.named_by(&names))
+            }))
+        }
     };
     Ok(Query {
         since: request.since.as_ref().map(ns).transpose()?,
@@ -140,8 +150,23 @@ pub fn header(header: &Header) -> v1::QueryHistoryResponse {
     ))
 }
 
-/// The processes that a client has been told of: their numbers in the answer, and in the parts.
-pub type Described = HashMap<u32, u32>;
+/// What a client has been told.
+#[derive(Debug)]
+pub struct Described {
+    /// The processes: their numbers in the answer, and in the parts.
+    numbers: HashMap<u32, u32>,
+    names: Arc<ContainerNames>,
+}
+
+impl Described {
+    /// Nothing yet. Containers will be called by `names`.
+    pub fn new(names: Arc<ContainerNames>) -> Self {
+        Described {
+            numbers: HashMap::new(),
+            names,
+        }
+    }
+}
 
 /// The parts of one step.
 pub fn parts(step: &Step, described: &mut Described) -> Vec<v1::QueryHistoryResponse> {
@@ -201,18 +226,19 @@ fn news(row: &AnswerRow, described: &mut Described) -> Option<v1::Process> {
     let Subject::Process(number, about) = &row.subject else {
         return None;
     };
-    let next = described.len() as u32;
-    if let Entry::Vacant(unknown) = described.entry(*number) {
+    let next = described.numbers.len() as u32;
+    if let Entry::Vacant(unknown) = described.numbers.entry(*number) {
         unknown.insert(next);
         let (boot, wall) = about.anchor;
-        return Some(process(&about.facts, &Anchor::of(boot, wall)));
+        let facts = about.facts.named_by(&described.names);
+        return Some(process(&facts, &Anchor::of(boot, wall)));
     }
     None
 }
 
 fn row(row: &AnswerRow, described: &Described) -> v1::HistoryRow {
     let (process, group) = match &row.subject {
-        Subject::Process(number, _) => (described.get(number).copied(), String::new()),
+        Subject::Process(number, _) => (described.numbers.get(number).copied(), String::new()),
         Subject::Group(name) => (None, name.as_ref().to_owned()),
     };
     let idle = row.totals.iter().filter(|total| {

@@ -4,6 +4,7 @@ import resource
 import select
 import socket
 import sys
+import time
 
 
 HARD = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
@@ -79,6 +80,34 @@ def fork():
     say(client.getsockname()[1], child)
     sys.stdin.readline()
     os.waitpid(child, 0)
+
+
+def sink(port, count):
+    """Reads all there is on so many connections."""
+    listener = socket.create_server(("0.0.0.0", port))
+    say("ready")
+    held = [listener.accept()[0] for _ in range(count)]
+    while 0 not in (ready := select.select([0, *(sock.fileno() for sock in held)], [], [])[0]):
+        for sock in held:
+            if sock.fileno() in ready and not sock.recv(1 << 20):
+                return
+
+
+def pour(port, size, pause, *hosts):
+    """Sends so much to each, at most 8 KiB at a time with a pause of so many milliseconds."""
+    left = {socket.create_connection((host, port)): size for host in hosts}
+    say(*(sock.getsockname()[1] for sock in left))
+    held = list(left)
+    for sock in held:
+        sock.setblocking(False)
+    while left:
+        time.sleep(pause / 1000)
+        for sock in select.select([], list(left), [])[1]:
+            left[sock] -= sock.send(b"p" * min(left[sock], 1 << 13))
+            if not left[sock]:
+                del left[sock]
+    say("sent")
+    sys.stdin.readline()
 
 
 def many(count, active):

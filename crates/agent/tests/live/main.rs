@@ -9,12 +9,16 @@ mod stage;
 
 mod api;
 mod connections;
+mod containers;
 mod counting;
+mod delay;
 mod faults;
+mod groups;
 mod history;
 mod packets;
 mod readme;
 mod release;
+mod screen;
 mod takeover;
 mod trace_client;
 mod viewers;

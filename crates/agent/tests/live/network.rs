@@ -50,6 +50,21 @@ impl Network {
         "10.198.52.1"
     }
 
+    /// Gives devices of the hosts, `slow0` on both, addresses; the one of host 1.
+    pub fn address_slow(&self) -> &'static str {
+        for (name, host) in self.names.iter().zip(["10.198.53.1", "10.198.53.2"]) {
+            let address = format!("{host}/24");
+            ip(&["-n", name, "addr", "add", &address, "dev", "slow0"]);
+            ip(&["-n", name, "link", "set", "slow0", "up"]);
+        }
+        "10.198.53.2"
+    }
+
+    /// The names of the namespaces.
+    pub fn names(&self) -> &[String; 2] {
+        &self.names
+    }
+
     /// A command that will run on host 0 or 1. `ip netns exec` becomes it, so the pid is its own.
     pub fn on(&self, host: usize, program: &str) -> Command {
         let mut command = Command::new("ip");

@@ -7,6 +7,7 @@ use super::expression::Kind;
 use super::pattern::Pattern;
 use super::subject::Connection;
 use super::subject::Field;
+use super::subject::Measure;
 use super::subject::Subject;
 use super::term::CgroupIs;
 use super::term::End;
@@ -123,10 +124,12 @@ fn of_process<S: Subject>(term: &Term, subject: &S, numbers: Numbers) -> bool {
             Quality::Active => own && subject.active() == Some(true),
             Quality::Loopback => own && subject.loopback() == Some(true),
         }),
+        // A connection has no peak of its own.
         Term::Compare(measure, operator, size) => {
-            own && subject
-                .measure(*measure)
-                .is_some_and(|bytes| operator.holds(size.order(bytes)))
+            (own || *measure == Measure::Peak)
+                && subject
+                    .measure(*measure)
+                    .is_some_and(|bytes| operator.holds(size.order(bytes)))
         }
         Term::Connections(operator, limit) => subject
             .connection_count()

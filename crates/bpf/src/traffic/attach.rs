@@ -336,4 +336,4 @@ fn remove_links(directory: &Path, which: impl Fn(u32) -> bool) -> Result<()> {
 
 #[cfg(test)]
 #[path = "attach_tests.rs"]
-mod tests;
+pub(super) mod tests;

@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use std::path::Path;
 
 use super::delete;
+use super::past::Past;
 use crate::abi::decode;
 use crate::abi::encode;
 use crate::abi::flow;
@@ -46,8 +47,22 @@ pub(super) struct Connections {
     orphans: HashSet<u64>,
     /// Sockets of which a part was carried over from an older layout.
     carried: HashSet<u64>,
+    /// What was told of each, by id, while only changes are asked for. Empty: the next reading has all.
+    told: Past,
+    /// Sockets that the last reading had.
+    count: usize,
     /// A tick of the kernel, ns.
     tick: u64,
+}
+
+/// Those that are open.
+#[derive(Debug, Default)]
+pub(super) struct Open {
+    pub(super) tally: Tally,
+    /// `None`: not asked for.
+    pub(super) told: Option<Vec<ConnectionReading>>,
+    /// `None`: all are told.
+    pub(super) vanished: Option<Vec<u64>>,
 }
 
 impl Connections {
@@ -60,6 +75,8 @@ impl Connections {
             lister_refused: false,
             orphans: HashSet::new(),
             carried: HashSet::new(),
+            told: Past::default(),
+            count: 0,
             tick: tick(),
         };
         let sharers = connections.sharers(maps)?.into_values().flatten();
@@ -74,24 +91,30 @@ impl Connections {
     }
 
     /// Those that are open.
-    pub(super) fn open(
-        &mut self,
-        maps: &Maps,
-        directory: &Path,
-        wanted: Census,
-    ) -> Result<(Tally, Option<Vec<ConnectionReading>>)> {
+    pub(super) fn open(&mut self, maps: &Maps, directory: &Path, wanted: Census) -> Result<Open> {
         let mut tally = Tally::default();
-        if wanted != Census::Details {
+        if wanted != Census::Changes {
+            self.told.forget();
+        }
+        if !matches!(wanted, Census::Details | Census::Changes) {
             let _unpreempted = Unpreempted::enter();
             self.sockets.read(&maps.sockets, |_, value| {
                 if let Some(socket) = decode::<socket_state>(value) {
                     tally.add(&socket);
                 }
             })?;
-            return Ok((tally, None));
+            self.count = tally.entries as usize;
+            return Ok(Open {
+                tally,
+                ..Open::default()
+            });
         }
-        let mut told = Vec::new();
-        if !self.ask(maps, directory, &mut tally, &mut told) {
+        let changes = wanted == Census::Changes && self.told.begin();
+        // All of them at once are some megabytes: no more than that, for doubling.
+        let room = if changes { 0 } else { self.count };
+        let mut told = Vec::with_capacity(room);
+        if !self.ask(maps, directory, wanted, &mut tally, &mut told) {
+            self.told.forget();
             let _unpreempted = Unpreempted::enter();
             // Begun and not finished: from the start.
             (tally, told) = (Tally::default(), Vec::new());
@@ -103,9 +126,12 @@ impl Connections {
                 }
             })?;
         }
+        // Had it been all and not only changes, nothing would be known of them now.
+        let changes = changes && self.told.is_kept();
+        let vanished = changes.then(|| self.told.vanished());
         let sharers = self.sharers(maps)?;
         if !sharers.is_empty() {
-            let mut open = HashSet::new();
+            let mut open: HashSet<u64> = self.told.ids().collect();
             let spreads = |first: ConnectionReading| {
                 open.insert(first.id);
                 let moved = sharers.get(&first.id).into_iter().flatten();
@@ -114,7 +140,17 @@ impl Connections {
             told = told.into_iter().flat_map(spreads).collect();
             self.sweep(maps, &sharers, &open)?;
         }
-        Ok((tally, Some(told)))
+        self.count = tally.entries as usize;
+        Ok(Open {
+            tally,
+            told: Some(told),
+            vanished,
+        })
+    }
+
+    /// Nobody asks now, or what was told was lost: the next reading has all.
+    pub(super) fn tell_all(&mut self) {
+        self.told.forget();
     }
 
     /// Those that were closed since the last time. Read after the open ones: what is in both was
@@ -134,6 +170,7 @@ impl Connections {
                 continue;
             };
             self.carried.remove(&first.id);
+            self.told.remove(first.id);
             let entries = sharers.remove(&first.id).unwrap_or_default();
             for (key, _) in &entries {
                 if let Err(error) = delete(&maps.sharers, encode(key)) {
@@ -161,6 +198,7 @@ impl Connections {
         &mut self,
         maps: &Maps,
         directory: &Path,
+        wanted: Census,
         tally: &mut Tally,
         told: &mut Vec<ConnectionReading>,
     ) -> bool {
@@ -181,6 +219,8 @@ impl Connections {
             return false;
         };
         let measured = self.measured(true);
+        let (past, carried) = (&mut self.told, &self.carried);
+        let changes = wanted == Census::Changes;
         let mut last = 0;
         let ran = lister.run(|sight| {
             // Told twice in a row; see there.
@@ -189,8 +229,23 @@ impl Connections {
             }
             last = sight.socket.id;
             tally.add(&sight.socket);
+            let id = match sight.socket.id {
+                0 => sight.time,
+                id => id,
+            };
+            if changes {
+                // What is in entries of its own may change although this one stays.
+                let parts = in_parts(&sight.socket) || carried.contains(&id);
+                if past.knows(id, sight) && !parts {
+                    return;
+                }
+            }
             let key = sight.time.to_ne_bytes();
-            told.extend(named(first_of(&sight.socket, measured), &key));
+            let reading = named(first_of(&sight.socket, measured), &key);
+            if changes {
+                past.tell(id, reading.is_some());
+            }
+            told.extend(reading);
         });
         if let Err(error) = &ran {
             tracing::debug!(%error, "cannot go through the sockets");

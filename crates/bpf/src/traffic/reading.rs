@@ -45,6 +45,9 @@ pub struct Reading {
     pub socket_counts: Option<Vec<(ProcessId, Connections)>>,
     /// Each of them, in no order, and those that have not been used yet; `None`: not asked for.
     pub connections: Option<Vec<ConnectionReading>>,
+    /// Of changes: sockets that readings had and have not any more, although their end was not told.
+    /// `None`: `connections` has all there are.
+    pub vanished: Option<Vec<u64>>,
     /// Those that were closed since the reading before, oldest first. They are told by every
     /// reading, whatever was asked for.
     pub closed: Vec<ClosedConnection>,

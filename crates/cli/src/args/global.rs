@@ -27,15 +27,21 @@ pub struct GlobalArgs {
     /// Keep trying until the agent is there [for this long]
     #[arg(long, global = true, value_name = "DUR", num_args = 0..=1, require_equals = true, value_parser = span::parse)]
     pub wait: Option<Option<Duration>>,
-    /// How rates and sizes are written
-    #[arg(long, global = true, env = "NETMON_UNITS", default_value = "iec")]
-    pub units: Units,
+    /// How rates and sizes are written [default: iec]
+    #[arg(long, global = true, env = "NETMON_UNITS")]
+    pub units: Option<Units>,
     /// How times are printed [default: local for text, iso for CSV]
     #[arg(long, global = true)]
     pub time: Option<TimeFormat>,
     /// When to use colours
     #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
     pub color: ColorChoice,
+    /// Config file of top [default: $XDG_CONFIG_HOME/netmon/config.toml]
+    #[arg(long, global = true, value_name = "PATH", conflicts_with = "no_config")]
+    pub config: Option<PathBuf>,
+    /// Read no config file
+    #[arg(long, global = true)]
+    pub no_config: bool,
     /// Only errors on stderr
     #[arg(short, long, global = true, conflicts_with = "verbose")]
     pub quiet: bool,
@@ -48,6 +54,11 @@ pub struct GlobalArgs {
 }
 
 impl GlobalArgs {
+    /// How rates and sizes are written.
+    pub fn units(&self) -> Units {
+        self.units.unwrap_or_default()
+    }
+
     /// The agent that is meant.
     pub fn target(&self) -> Target {
         let named = std::env::var_os("NETMON_SOCKET").is_some_and(|path| *path == *self.socket);

@@ -132,7 +132,11 @@ impl Wish<'_> {
             view: View {
                 scope: self.selection.scope,
                 states: self.selection.states,
-                words: self.selection.words.clone(),
+                // A list is what the agent has chosen; it knows more of processes than it sends with it.
+                words: match self.pace {
+                    Pace::Once => None,
+                    Pace::Stream => self.selection.words.clone(),
+                },
                 sort: (column, shaping.sort.order.unwrap_or(column.first)),
                 top: shaping.top,
                 known: None,
@@ -202,7 +206,7 @@ impl Wish<'_> {
             limit: self.args.shaping.columns.is_empty().then_some(width),
             totals: true,
             style: Style {
-                units: self.global.units,
+                units: self.global.units(),
                 time: self.global.time.unwrap_or(TimeFormat::Local),
                 charset: Charset::of_locale(),
             },

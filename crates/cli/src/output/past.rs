@@ -180,7 +180,7 @@ impl Wish<'_> {
             columns: table::Columns::Chosen(Vec::new()),
             totals: table::Totals::Never,
             style: Style {
-                units: self.global.units,
+                units: self.global.units(),
                 time: self.global.time.unwrap_or(TimeFormat::Local),
                 charset: Charset::of_locale(),
             },

@@ -72,7 +72,7 @@ pub fn printer(
         Header::Shown
     };
     let style = Style {
-        units: global.units,
+        units: global.units(),
         time: global.time.unwrap_or(TimeFormat::Local),
         charset: Charset::of_locale(),
     };

@@ -27,6 +27,8 @@ pub struct Fold {
     // Rows whose bytes within the tick are not zero.
     moved: Vec<ProcessId>,
     connections: HashMap<(u64, ProcessId), Connection>,
+    // No rows any more from the next tick on.
+    folded: Vec<(u64, ProcessId)>,
     part: Part,
 }
 
@@ -58,6 +60,7 @@ impl Fold {
             self.rows.clear();
             self.moved.clear();
             self.connections.clear();
+            self.folded.clear();
             self.flows = Flows::default();
             self.part = Part::Following;
         }
@@ -88,11 +91,15 @@ impl Fold {
         // What ended in the tick before had its last bytes there.
         self.connections
             .retain(|_, connection| connection.closed.is_none());
+        for key in self.folded.drain(..) {
+            self.connections.remove(&key);
+        }
         for connection in self.connections.values_mut() {
             connection.counter.tick = Bytes::default();
         }
         self.learn(update.processes);
         self.connect(update.connections);
+        self.drop_connections(&update.connections_forgotten);
         for row in update.rows {
             let peaks = row.peaks.as_ref().map(decode::peaks);
             let with_loopback = row.peaks_with_loopback.as_ref().map(decode::peaks);
@@ -127,6 +134,23 @@ impl Fold {
         let known = connections.into_iter().filter_map(decode::connection);
         self.connections
             .extend(known.map(|connection| (connection.key(), connection)));
+    }
+
+    // Folded into the other connections of their process, which have their totals now. What they have
+    // moved in this tick is nowhere else.
+    fn drop_connections(&mut self, gone: &[v1::ConnectionId]) {
+        for gone in gone {
+            let Some(process) = decode::id(gone.process.as_ref()) else {
+                continue;
+            };
+            let key = (gone.id, process);
+            let moved = |connection: &Connection| connection.counter.tick.sum() > 0;
+            if self.connections.get(&key).is_some_and(moved) {
+                self.folded.push(key);
+            } else {
+                self.connections.remove(&key);
+            }
+        }
     }
 
     fn count(&mut self, row: &v1::Row, peaks: Option<Peaks>, with_loopback: Option<Peaks>) {

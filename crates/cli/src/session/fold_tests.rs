@@ -190,3 +190,41 @@ proptest! {
         }
     }
 }
+
+fn connection(id: u64, tick: u64, total: u64) -> v1::Connection {
+    v1::Connection {
+        id,
+        process: self::id(1),
+        transport: v1::Transport::Tcp.into(),
+        family: v1::Family::Ipv4.into(),
+        rx_bytes: tick,
+        rx_bytes_total: total,
+        folded: (id == 0).then_some(1),
+        ..v1::Connection::default()
+    }
+}
+
+#[test]
+fn a_connection_that_was_folded_is_told_for_the_last_time_with_its_bytes() {
+    let mut fold = Fold::default();
+    fold.snapshot(v1::Snapshot {
+        connections: vec![connection(7, 0, 50), connection(8, 0, 60)],
+        ..snapshot(&[(1, 110)], true)
+    });
+    let ids = |sample: &Sample| {
+        let mut ids: Vec<u64> = sample.connections.iter().map(|c| c.id).collect();
+        ids.sort_unstable();
+        ids
+    };
+    let gone = |id| v1::ConnectionId {
+        id,
+        process: self::id(1),
+    };
+    let sample = fold.update(v1::Update {
+        connections: vec![connection(7, 5, 55), connection(0, 0, 115)],
+        connections_forgotten: vec![gone(7), gone(8), gone(9)],
+        ..v1::Update::default()
+    });
+    assert_eq!(ids(&sample), [0, 7]);
+    assert_eq!(ids(&fold.update(v1::Update::default())), [0]);
+}

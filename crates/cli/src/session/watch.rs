@@ -411,11 +411,28 @@ impl Ended {
     }
 }
 
+/// Silence is waited out in pieces: whoever was stopped meanwhile wakes up late in one of them, and has
+/// the next ones to read what came.
+const PIECES: u32 = 10;
+
+async fn message(
+    stream: &mut Messages,
+    patience: Duration,
+) -> Option<Result<Option<v1::WatchTrafficResponse>, tonic::Status>> {
+    for _ in 0..PIECES {
+        let heard = tokio::time::timeout(patience / PIECES, stream.message()).await;
+        if let Ok(message) = heard {
+            return Some(message);
+        }
+    }
+    None
+}
+
 async fn next_message(stream: &mut Messages, patience: Duration) -> Result<Wire, Ended> {
     loop {
-        let message = tokio::time::timeout(patience, stream.message())
+        let message = message(stream, patience)
             .await
-            .map_err(|_| Ended::Silent(patience))?
+            .ok_or(Ended::Silent(patience))?
             .map_err(|status| Ended::Closed(Some(status)))?
             .ok_or(Ended::Closed(None))?;
         // A kind of event that this client does not know yet is skipped.
@@ -438,3 +455,7 @@ fn decode_gap(gap: &v1::Gap) -> Gap {
         counters_kept: gap.counters_kept,
     }
 }
+
+#[cfg(test)]
+#[path = "watch_tests.rs"]
+mod tests;

@@ -6,6 +6,7 @@ use jiff::Timestamp;
 
 use super::columns::sockets::Holder;
 use super::layout::Size;
+use super::model::export::Field;
 use super::model::input::Edit;
 use super::model::past::Towards;
 use super::model::prompt::Purpose;
@@ -16,6 +17,7 @@ use super::model::sort::SortKey;
 use super::model::stored::Stored;
 use crate::args::query::GroupChoice;
 use crate::failure::Failure;
+use crate::row::Names;
 use crate::session::agent::Agent;
 use crate::session::watch::Event;
 
@@ -35,6 +37,8 @@ pub enum Action {
     Feed(Event),
     /// The agent's history has answered the last question.
     Past(Box<Result<Box<Stored>, Failure>>),
+    /// Names of addresses have been found.
+    Names(Names),
     /// The agent has said more about itself.
     Agent(Box<Agent>),
     /// Time has passed.
@@ -95,6 +99,16 @@ pub enum Action {
     ExpandAll,
     /// Hold the order of the list, or let it go.
     Freeze,
+    /// Keep a process in the middle and in the waveform, or let it go.
+    Follow,
+    /// Choose columns.
+    ColumnMenu,
+    /// Choose what to copy.
+    CopyMenu,
+    /// Copy something.
+    Copy(Field),
+    /// What has become of a file: where it is, or why it is not.
+    Written(Result<String, String>),
     /// Stop the numbers, or go on.
     Pause,
     /// To another moment.
@@ -200,6 +214,12 @@ pub enum Zooming {
 pub enum Switch {
     /// Idle processes.
     Idle,
+    /// Ended processes among the running ones.
+    Mix,
+    /// What the waveform is about.
+    Subject,
+    /// Names or addresses of other ends.
+    Hosts,
     /// Traffic that stays on the machine.
     Loopback,
     /// Bits or bytes.

@@ -1,8 +1,10 @@
 //! The columns of the lists, and which of them fit.
 
+pub mod chosen;
 pub mod grouped;
 pub mod sockets;
 
+pub use self::chosen::Chosen;
 use super::layout::Area;
 use super::model::screen::Pane;
 use super::model::settings::Numbers;
@@ -19,6 +21,8 @@ pub enum Column {
     User,
     /// Command.
     Name,
+    /// Container, or systemd unit.
+    Unit,
     /// Open connections.
     Connections,
     /// Received.
@@ -95,6 +99,7 @@ const LIVE: &[Rule] = &[
     rule(Column::Pid, 7, 2),
     rule(Column::User, 9, 5),
     rule(Column::Name, 12, 1),
+    rule(Column::Unit, 12, 9),
     rule(Column::Connections, 5, 4),
     rule(Column::Rx, 8, 1),
     rule(Column::Tx, 8, 1),
@@ -128,15 +133,30 @@ const MARGIN: u16 = 1;
 const NAME_ENOUGH: u16 = 30;
 const TREND_ENOUGH: u16 = 24;
 
-/// The columns of a list that fit into so many cells, from left to right.
-pub fn fit(pane: Pane, inner_width: u16) -> Vec<Placed> {
-    let rules = match pane {
+const UNIT_ENOUGH: u16 = 26;
+
+fn rules(pane: Pane) -> &'static [Rule] {
+    match pane {
         Pane::Live => LIVE,
         Pane::Exited => EXITED,
-    };
+    }
+}
+
+/// All columns of a list, from left to right.
+pub fn all(pane: Pane) -> Vec<Column> {
+    rules(pane).iter().map(|rule| rule.column).collect()
+}
+
+/// The columns of a list that fit into so many cells, from left to right.
+pub fn fit(pane: Pane, chosen: Chosen, inner_width: u16) -> Vec<Placed> {
+    let rules = rules(pane);
     let room = inner_width.saturating_sub(2 * MARGIN);
-    let mut by_priority: Vec<_> = rules.iter().collect();
-    by_priority.sort_by_key(|rule| rule.priority);
+    let allowed = rules.iter().filter(|rule| chosen.allows(rule.column));
+    let mut by_priority: Vec<_> = allowed.collect();
+    by_priority.sort_by_key(|rule| match chosen.wants(rule.column) {
+        true => 1,
+        false => rule.priority,
+    });
     let mut used = 0;
     let taken: Vec<_> = by_priority
         .into_iter()
@@ -148,14 +168,23 @@ pub fn fit(pane: Pane, inner_width: u16) -> Vec<Placed> {
         .collect();
     let mut spare = room.saturating_sub(taken.iter().map(|(_, cells)| cells).sum());
     let shown = |column| taken.iter().any(|(taken, _)| *taken == column);
-    let mut name = spare.min(NAME_ENOUGH - 12);
+    let mut name = match shown(Column::Name) {
+        true => spare.min(NAME_ENOUGH - 12),
+        false => 0,
+    };
     spare -= name;
     let trend = if shown(Column::Trend) {
         spare.min(TREND_ENOUGH - 10)
     } else {
         0
     };
-    name += spare - trend;
+    spare -= trend;
+    let unit = if shown(Column::Unit) {
+        spare.min(UNIT_ENOUGH - 12)
+    } else {
+        0
+    };
+    name += spare - unit;
     let mut x = MARGIN;
     rules
         .iter()
@@ -165,6 +194,7 @@ pub fn fit(pane: Pane, inner_width: u16) -> Vec<Placed> {
                 + match rule.column {
                     Column::Name => name,
                     Column::Trend => trend,
+                    Column::Unit => unit,
                     _ => 0,
                 };
             let placed = Placed {
@@ -179,17 +209,17 @@ pub fn fit(pane: Pane, inner_width: u16) -> Vec<Placed> {
 }
 
 /// What a click on a cell of the header row sorts by.
-pub fn key_at(pane: Pane, area: Area, x: u16) -> Option<SortKey> {
+pub fn key_at(pane: Pane, chosen: Chosen, area: Area, x: u16) -> Option<SortKey> {
     let at = x.checked_sub(area.inner().x)?;
-    fit(pane, area.inner().width)
+    fit(pane, chosen, area.inner().width)
         .into_iter()
         .find(|placed| (placed.x..placed.x + placed.width).contains(&at))
         .and_then(|placed| placed.column.sort_key(pane))
 }
 
 /// The keys that the visible columns sort by, from left to right.
-pub fn sort_keys(pane: Pane, inner_width: u16) -> Vec<SortKey> {
-    let columns = fit(pane, inner_width);
+pub fn sort_keys(pane: Pane, chosen: Chosen, inner_width: u16) -> Vec<SortKey> {
+    let columns = fit(pane, chosen, inner_width);
     columns
         .into_iter()
         .filter_map(|placed| placed.column.sort_key(pane))
@@ -205,6 +235,7 @@ impl Column {
             Self::Pid => "PID",
             Self::User => "USER",
             Self::Name => "COMMAND",
+            Self::Unit => "UNIT",
             Self::Connections => "CONN",
             Self::Rx if totals => "RX",
             Self::Tx if totals => "TX",
@@ -230,7 +261,7 @@ impl Column {
     /// Where its text stands.
     pub fn side(self) -> Side {
         match self {
-            Self::State | Self::User | Self::Name | Self::Trend => Side::Left,
+            Self::State | Self::User | Self::Name | Self::Unit | Self::Trend => Side::Left,
             _ => Side::Right,
         }
     }
@@ -262,7 +293,7 @@ mod tests {
     use super::*;
 
     fn headers(pane: Pane, width: u16) -> String {
-        let columns = fit(pane, width);
+        let columns = fit(pane, Chosen::default(), width);
         let headers = columns
             .iter()
             .map(|placed| placed.column.header(pane, Numbers::Rates));
@@ -300,7 +331,7 @@ mod tests {
     fn columns_fill_the_row_and_never_more() {
         for pane in [Pane::Live, Pane::Exited] {
             for width in 38..220 {
-                let last = fit(pane, width).last().copied().unwrap();
+                let last = fit(pane, Chosen::default(), width).last().copied().unwrap();
                 assert_eq!(last.x + last.width + MARGIN, width, "{pane:?} {width}");
             }
         }

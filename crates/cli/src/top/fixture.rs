@@ -11,6 +11,7 @@ use jiff::Timestamp;
 
 use super::action::Action;
 use super::action::Clock;
+use super::bindings::Bindings;
 use super::layout::Size;
 use super::model::filtering::Filtering;
 use super::model::recall::Recall;
@@ -66,6 +67,7 @@ pub fn time(seq: u64) -> Timestamp {
 /// A tick without traffic.
 pub fn tick(seq: usize) -> Tick {
     Tick {
+        seq: seq as u64,
         time: time(seq as u64),
         length: Some(Duration::from_secs(1)),
         quality: Quality::Exact,
@@ -503,6 +505,8 @@ pub fn opening(seq: u64) -> Opening {
         clock: clock(seq),
         socket: "/run/netmon/agent.sock".to_owned(),
         recall: Recall::new(Duration::from_secs(600), None, None),
+        bindings: Bindings::default(),
+        warnings: Vec::new(),
         filtering: Filtering::default(),
         narrow: None,
         shape: crate::top::model::outline::Shape::Flat,

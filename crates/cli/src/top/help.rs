@@ -42,17 +42,19 @@ pub const RIGHT: &[Row] = &[
     Row::Keys("a  K", "total, peak"),
     Row::Keys("n p N", "name, PID, conns"),
     Row::Keys("S  < >  I", "menu, move, reverse"),
-    Row::Keys("f", "freeze order"),
+    Row::Keys("f  F", "freeze order, follow"),
     Row::Title("SHOW"),
     Row::Keys("/", "filter"),
     Row::Keys("b  B", "group by, next"),
-    Row::Keys("e  E", "expand one, all"),
-    Row::Keys("t", "process tree"),
-    Row::Keys("i  o", "idle rows, loopback"),
+    Row::Keys("e  E  t", "expand one, all, tree"),
+    Row::Keys("i  x", "idle, exited rows"),
+    Row::Keys("o  V", "loopback, chart of row"),
     Row::Keys("m  z", "rate/total, zero"),
     Row::Keys("u  U", "bits, SI/IEC"),
     Row::Keys("w", "average or window"),
-    Row::Keys("l", "command line"),
+    Row::Keys("l  C", "command line, columns"),
+    Row::Keys("H", "host names"),
+    Row::Keys("y  W", "copy, write file"),
     Row::Keys("!  R", "messages, retry"),
     Row::Keys("T  M", "theme, mouse"),
     Row::Keys("^R ^L ^Z", "reset, redraw, stop"),
@@ -82,4 +84,26 @@ pub fn visible(size: Size) -> usize {
 /// How many places the help can be scrolled to.
 pub fn scroll_steps(size: Size) -> usize {
     rows(size).len() - visible(size) + 1
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn the_manual_has_every_key_of_the_help() {
+        let mut cli = crate::args::Cli::command();
+        let top = cli.find_subcommand_mut("top").unwrap();
+        let manual = top.render_long_help().to_string();
+        let (_, manual) = manual.split_once("Keys:").unwrap();
+        let words: Vec<_> = manual.split_whitespace().collect();
+        for row in LEFT.iter().chain(RIGHT) {
+            let Row::Keys(keys, _) = row else { continue };
+            for key in keys.split_whitespace() {
+                assert!(words.contains(&key), "{key}");
+            }
+        }
+    }
 }

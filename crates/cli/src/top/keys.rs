@@ -22,6 +22,7 @@ use super::columns::sockets::Holder;
 use super::layout::Area;
 use super::layout::Size;
 use super::model::arrange::CHOICES;
+use super::model::export::Field;
 use super::model::past::Towards;
 use super::model::prompt::Purpose;
 use super::model::screen::Pane;
@@ -48,6 +49,11 @@ fn pressed(key: &KeyEvent, model: &Model) -> Option<Action> {
     if model.asked().is_some() {
         return typing::action(key);
     }
+    let key = &match model.popup {
+        // Its letters are of the menu, not of the view.
+        Popup::Copy | Popup::GroupMenu { .. } => *key,
+        _ => model.bindings.usual(key)?,
+    };
     if key.modifiers.contains(KeyModifiers::CONTROL) {
         return controlled(key.code);
     }
@@ -57,14 +63,23 @@ fn pressed(key: &KeyEvent, model: &Model) -> Option<Action> {
     {
         return None;
     }
+    if model.popup == Popup::Copy {
+        return field(key.code);
+    }
     if let Some(action) = anywhere(key.code) {
         return Some(action);
     }
     match model.popup {
         Popup::SortMenu { .. } => in_menu(key.code),
+        Popup::Copy => field(key.code),
         Popup::Help { .. } | Popup::Syntax { .. } | Popup::Messages { .. } => {
             motion(key.code).map(Action::Move)
         }
+        Popup::ColumnMenu { .. } => match key.code {
+            KeyCode::Char(' ') => Some(Action::Accept),
+            KeyCode::Char('C') => Some(Action::Back),
+            code => in_menu(code),
+        },
         Popup::GroupMenu { .. } => in_group_menu(key.code),
         Popup::Prompt(_) => None,
         Popup::None => on_view(key, model.screen),
@@ -97,6 +112,18 @@ fn anywhere(code: KeyCode) -> Option<Action> {
         KeyCode::Char('M') => Action::Switch(Switch::Mouse),
         KeyCode::Esc => Action::Back,
         _ => return None,
+    })
+}
+
+// Any other key leaves the menu, as it is one key away from being open again.
+fn field(code: KeyCode) -> Option<Action> {
+    Some(match code {
+        KeyCode::Char('p') => Action::Copy(Field::Pid),
+        KeyCode::Char('c') => Action::Copy(Field::CommandLine),
+        KeyCode::Char('a') => Action::Copy(Field::Remote),
+        KeyCode::Char('r') => Action::Copy(Field::Row),
+        KeyCode::Char('j') => Action::Copy(Field::Json),
+        _ => Action::Back,
     })
 }
 
@@ -189,6 +216,9 @@ fn switches(code: KeyCode) -> Option<Action> {
         '-' => Action::Zoom(Zooming::Wider),
         '=' => Action::Zoom(Zooming::Reset),
         'i' => Action::Switch(Switch::Idle),
+        'H' => Action::Switch(Switch::Hosts),
+        'x' => Action::Switch(Switch::Mix),
+        'V' => Action::Switch(Switch::Subject),
         'o' => Action::Switch(Switch::Loopback),
         'u' => Action::Switch(Switch::Bits),
         'U' => Action::Switch(Switch::Base),
@@ -208,6 +238,10 @@ fn sorting(code: KeyCode, pane: Pane) -> Option<Action> {
         KeyCode::Char('>') => return Some(Action::SortNeighbour(Step::Forward)),
         KeyCode::Char('I') => return Some(Action::SortReverse),
         KeyCode::Char('f') => return Some(Action::Freeze),
+        KeyCode::Char('F') => return Some(Action::Follow),
+        KeyCode::Char('C') => return Some(Action::ColumnMenu),
+        KeyCode::Char('y') => return Some(Action::CopyMenu),
+        KeyCode::Char('W') => return Some(Action::Prompt(Purpose::File)),
         KeyCode::Char('c') => SortKey::Rate,
         KeyCode::Char('r') => SortKey::Rx,
         KeyCode::Char('s') => SortKey::Tx,
@@ -287,6 +321,7 @@ fn pointed(mouse: &MouseEvent, model: &Model) -> Option<Action> {
     }
     match usize::from(y - panel.area.inner().y).checked_sub(1) {
         Some(row) => Some(Action::ClickRow { pane, row }),
-        None => columns::key_at(pane, panel.area, x).map(|key| Action::ClickHeader { pane, key }),
+        None => columns::key_at(pane, model.chosen(pane), panel.area, x)
+            .map(|key| Action::ClickHeader { pane, key }),
     }
 }

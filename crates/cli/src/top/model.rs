@@ -2,11 +2,14 @@
 
 pub mod arrange;
 pub mod chart;
+pub mod column_menu;
 pub mod cursor;
 pub mod details;
+pub mod export;
 pub mod feed;
 pub mod filtering;
 pub mod goto;
+pub mod hosts;
 pub mod input;
 pub mod line;
 pub mod link;
@@ -36,10 +39,12 @@ pub mod tick;
 
 use std::time::Duration;
 
+use self::export::Outgoing;
 use netmon_api::filter::Filter;
 
 use self::details::Details;
 use self::filtering::Filtering;
+use self::hosts::HostNames;
 use self::line::Line;
 use self::link::Link;
 use self::list::List;
@@ -66,6 +71,7 @@ use self::sockets::Sockets;
 use self::sort::Sort;
 use super::action::Action;
 use super::action::Clock;
+use super::bindings::Bindings;
 use super::layout::Size;
 use crate::session::agent::Agent;
 use crate::session::merge::Merge;
@@ -121,6 +127,10 @@ pub struct Opening {
     pub socket: String,
     /// What is wanted of the past.
     pub recall: Recall,
+    /// Keys that are not the usual ones.
+    pub bindings: Bindings,
+    /// What to say first.
+    pub warnings: Vec<String>,
     /// Which rows are shown, and the filters of earlier sessions.
     pub filtering: Filtering,
     /// The options that leave connections out: the numbers are of the others alone. `None`: none
@@ -149,6 +159,8 @@ pub struct Model {
     pub agent: Agent,
     /// First line of the agent's report that is shown.
     pub report_from: usize,
+    /// Keys that are not the usual ones.
+    pub bindings: Bindings,
     /// Messages.
     pub notices: Notices,
     /// The time.
@@ -178,6 +190,8 @@ pub struct Model {
     members: Vec<Part>,
     scales: [Scale; 2],
     visited_peaks: Vec<TickNumber>,
+    outgoing: Option<Outgoing>,
+    hosts: HostNames,
     interval: Duration,
     merge: Merge,
     feed: feed::State,
@@ -209,6 +223,7 @@ impl Model {
             position: Position::Live,
             link: Link::Online,
             report_from: 0,
+            bindings: opening.bindings,
             notices: Notices::default(),
             clock: opening.clock,
             socket: opening.socket,
@@ -231,6 +246,8 @@ impl Model {
             members: Vec::new(),
             scales: [Scale::default(); 2],
             visited_peaks: Vec::new(),
+            outgoing: None,
+            hosts: HostNames::default(),
             interval: opening.interval,
             merge: Merge::new(1),
             feed: feed::State::new(opening.clock.running),
@@ -245,6 +262,9 @@ impl Model {
         model.meet(opening.agent);
         model.past = Past::new(recall::FIRST, model.recall.room(model.step()));
         model.announce_limits();
+        for warning in opening.warnings {
+            model.tell(warning);
+        }
         model
     }
 
@@ -296,6 +316,10 @@ impl Model {
             Action::Open => return self.open(),
             Action::Details => return self.toggle_details(),
             Action::Switch(switch) => return self.switch(switch),
+            Action::Names(names) => {
+                self.learn_names(names);
+                return (Change::View, Effect::Nothing);
+            }
             Action::Past(answer) => return (self.recalled(*answer), Effect::Nothing),
             Action::Feed(event) => return (self.hear(event), Effect::Nothing),
             Action::Agent(agent) => {
@@ -377,6 +401,12 @@ impl Model {
     }
 }
 
+#[cfg(test)]
+#[path = "any_key_tests.rs"]
+mod any_key_tests;
+#[cfg(test)]
+#[path = "settings_tests.rs"]
+mod settings_tests;
 #[cfg(test)]
 #[path = "model_tests.rs"]
 mod tests;

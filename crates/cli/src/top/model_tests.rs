@@ -45,7 +45,7 @@ fn swapped(seq: u64) -> Sample {
 }
 
 #[test]
-fn each_sort_key_orders_the_list_and_reverses_it() {
+fn scenario_03_and_04_each_sort_key_orders_the_list_and_reverses_it() {
     for (keys, first, title) in [
         ("r", 21934, "RX"),
         ("s", 1187, "TX"),
@@ -83,7 +83,7 @@ fn neighbour_columns_are_those_on_screen() {
 }
 
 #[test]
-fn the_sort_menu_sorts_or_leaves_things_as_they_are() {
+fn scenario_06_the_sort_menu_sorts_or_leaves_things_as_they_are() {
     let mut model = fixture::model(80, 24);
     press(&mut model, "S");
     assert_eq!(model.popup, Popup::SortMenu { choice: 0 });
@@ -97,7 +97,7 @@ fn the_sort_menu_sorts_or_leaves_things_as_they_are() {
 }
 
 #[test]
-fn the_selection_is_a_process_and_keeps_its_line() {
+fn scenario_07_the_selection_is_a_process_and_keeps_its_line() {
     let mut model = fixture::model(50, 11);
     press(&mut model, "jjj");
     assert_eq!(selected(&model), Some(2863));
@@ -125,7 +125,7 @@ fn the_selection_is_a_process_and_keeps_its_line() {
 }
 
 #[test]
-fn a_frozen_order_takes_newcomers_at_the_end() {
+fn scenario_08_a_frozen_order_takes_newcomers_at_the_end() {
     let mut model = fixture::model(80, 24);
     let before = pids(&model);
     press(&mut model, "f");
@@ -200,7 +200,7 @@ fn the_past_shows_rates_totals_and_exits_of_then() {
 }
 
 #[test]
-fn a_process_that_ends_lingers_and_then_is_history() {
+fn scenario_18_a_process_that_ends_lingers_and_then_is_history() {
     let mut model = fixture::model(80, 24);
     let ended = |seq| {
         let mut sample = web01(seq);
@@ -255,10 +255,14 @@ fn loopback_is_shown_on_request() {
 fn units_switch_between_bits_and_bytes_and_bases() {
     let mut model = fixture::model(80, 24);
     for (key, units) in [
-        ("u", Units::BitsIec),
-        ("U", Units::Bits),
+        ("u", Units::Bits),
+        ("u", Units::Iec),
+        ("u", Units::Bits),
+        ("U", Units::BitsIec),
+        ("u", Units::Iec),
+        ("U", Units::Si),
+        ("u", Units::Bits),
         ("u", Units::Si),
-        ("U", Units::Iec),
     ] {
         press(&mut model, key);
         assert_eq!(model.settings.units, units);
@@ -305,15 +309,7 @@ fn views_popups_and_quitting_have_their_keys() {
 }
 
 #[test]
-fn keys_of_later_versions_do_nothing() {
-    let mut model = fixture::model(80, 24);
-    for key in ["F", "x", "y", "W", "C", "H", "V"] {
-        assert_eq!(press(&mut model, key), Effect::Nothing, "{key}");
-    }
-}
-
-#[test]
-fn the_help_scrolls_to_its_end_and_no_further() {
+fn scenario_24_the_help_scrolls_to_its_end_and_no_further() {
     let mut model = fixture::model(50, 15);
     press(&mut model, "?");
     code(&mut model, KeyCode::End);
@@ -328,7 +324,7 @@ fn the_help_scrolls_to_its_end_and_no_further() {
 }
 
 #[test]
-fn the_mouse_sorts_selects_scrolls_and_goes_back_in_time() {
+fn scenario_34_the_mouse_sorts_selects_scrolls_and_goes_back_in_time() {
     let mut model = fixture::model(80, 24);
     let mouse = |model: &mut Model, kind, column, row| {
         let modifiers = KeyModifiers::NONE;
@@ -383,4 +379,52 @@ fn a_report_that_is_too_long_scrolls_to_its_end() {
     assert_eq!(model.report_from, end - 1);
     press(&mut model, "g");
     assert_eq!(model.report_from, 0);
+}
+
+#[test]
+fn a_followed_process_stays_in_the_middle_and_in_the_waveform() {
+    let mut model = fixture::model(80, 16);
+    for key in ["G", "F"] {
+        press(&mut model, key);
+    }
+    let id = model.list(Pane::Live).selected;
+    assert_eq!(model.chart_process(), id);
+    press(&mut model, "g");
+    press(&mut model, "jjj");
+    feed(&mut model, swapped(NOW + 1));
+    let rows = model.rows(Pane::Live);
+    let list = model.list(Pane::Live);
+    let at = list
+        .lines()
+        .iter()
+        .position(|line| Some(line.id) == list.selected);
+    assert!(at.unwrap() < rows);
+    press(&mut model, "F");
+    assert_eq!(model.chart_process(), None);
+    press(&mut model, "V");
+    assert_eq!(model.chart_process(), model.list(Pane::Live).selected);
+}
+
+#[test]
+fn the_waveform_of_one_process_is_its_traffic_alone() {
+    let mut model = fixture::model(80, 24);
+    code(&mut model, KeyCode::Down);
+    let whole = model.chart_speed();
+    press(&mut model, "V");
+    let line = model.list(Pane::Live).lines()[0];
+    assert_eq!(model.chart_speed(), [line.rx, line.tx]);
+    assert_ne!(model.chart_speed(), whole);
+    assert_eq!(model.speed(), whole);
+}
+
+#[test]
+fn ended_processes_can_be_among_the_running_ones() {
+    let mut model = fixture::model(100, 30);
+    let before = pids(&model).len();
+    press(&mut model, "x");
+    let mixed = pids(&model);
+    assert_eq!(mixed.len(), before + 7);
+    assert!(mixed.contains(&29881));
+    press(&mut model, "x");
+    assert_eq!(pids(&model).len(), before);
 }

@@ -4,16 +4,25 @@ use std::env;
 use std::time::Duration;
 
 use super::action::Clock;
+use super::bindings::Bindings;
+use super::columns;
+use super::columns::Chosen;
+use super::config::Config;
+use super::config::Place;
 use super::model::filtering::Filtering;
 use super::model::filtering::Words;
 use super::model::outline::Shape;
 use super::model::recall::Recall;
 use super::model::screen::Pane;
 use super::model::screen::Screen;
+use super::model::settings::Average;
 use super::model::settings::Charset;
+use super::model::settings::Command;
+use super::model::settings::Idle;
 use super::model::settings::Mouse;
 use super::model::settings::Settings;
 use super::model::settings::Theme;
+use super::model::settings::Zoom;
 use super::model::sort::Direction;
 use super::model::sort::Sort;
 use super::model::sort::SortKey;
@@ -55,6 +64,9 @@ pub struct Wishes {
     interval: Duration,
     history: Duration,
     at: Option<Moment>,
+    bindings: Bindings,
+    filters: Vec<(String, String)>,
+    warnings: Vec<String>,
     terminal: CanShow,
 }
 
@@ -82,9 +94,15 @@ impl Wishes {
             ..args.selection.clone()
         })?;
         selection.needs = needs;
-        if args.group.needs_connections() {
+        if args.group.is_some_and(GroupChoice::needs_connections) {
             selection.needs.push(Need::connections("--group"));
         }
+        let config = Config::load(&match (&global.config, global.no_config) {
+            (_, true) => Place::None,
+            (Some(path), false) => Place::Named(path.clone()),
+            (None, false) => Place::Usual,
+        })?;
+        let (ui, mut warnings) = (&config.ui, config.warnings.clone());
         let screen = match args.view {
             // Somebody who asks for ended processes does not want to begin among the others.
             ViewChoice::Live if selection.states == States::Exited => Screen::List(Pane::Exited),
@@ -96,9 +114,16 @@ impl Wishes {
         };
         let sort = match &args.sort {
             Some(sort) => wanted_sort(sort, screen.pane().unwrap_or(Pane::Live))?,
-            None => Sort::default(),
+            None => match ui.sort.as_ref().map(|sort| wanted_sort(sort, Pane::Live)) {
+                Some(Ok(sort)) if screen == Screen::List(Pane::Live) => sort,
+                Some(Err(failure)) => {
+                    warnings.push(format!("[ui] sort: {}", failure.headline()));
+                    Sort::default()
+                }
+                Some(Ok(_)) | None => Sort::default(),
+            },
         };
-        let terminal = match args.charset {
+        let terminal = match args.charset.or(ui.charset).unwrap_or_default() {
             CharsetChoice::Unicode => CanShow::Known(Charset::Unicode),
             CharsetChoice::Ascii => CanShow::Known(Charset::Ascii),
             CharsetChoice::Auto => {
@@ -110,7 +135,7 @@ impl Wishes {
                 )
             }
         };
-        let theme = match args.theme {
+        let theme = match args.theme.or(ui.theme).unwrap_or_default() {
             _ if !global.color.is_on(true) => Theme::Mono,
             ThemeChoice::Auto | ThemeChoice::Dark => Theme::Dark,
             ThemeChoice::Light => Theme::Light,
@@ -118,7 +143,8 @@ impl Wishes {
             ThemeChoice::Contrast => Theme::Contrast,
         };
         let settings = Settings {
-            units: global.units,
+            units: global.units.or(ui.units).unwrap_or_default(),
+            palette: config.palette,
             time: global.time.unwrap_or(TimeFormat::Local),
             scope: selection.scope,
             theme,
@@ -126,14 +152,52 @@ impl Wishes {
                 CanShow::Known(charset) => charset,
                 CanShow::Unknown => Charset::Unicode,
             },
-            mouse: if args.no_mouse {
+            mouse: if args.no_mouse || ui.mouse == Some(false) {
                 Mouse::Terminals
             } else {
                 Mouse::Ours
             },
+            idle: match ui.hide_idle {
+                Some(true) => Idle::Hidden,
+                _ => Idle::Shown,
+            },
+            command: match ui.cmdline {
+                Some(true) => Command::Line,
+                _ => Command::Name,
+            },
+            average: match ui.avg {
+                Some(5) => Average::Seconds5,
+                Some(15) => Average::Seconds15,
+                _ => Average::Tick,
+            },
+            zoom: ui.chart_zoom.and_then(Zoom::of).unwrap_or_default(),
             ..Settings::default()
         };
-        let interval = args.interval.unwrap_or(Duration::from_secs(1));
+        let mut settings = settings;
+        for (names, pane, chosen) in [
+            (&ui.columns, Pane::Live, &mut settings.live_columns),
+            (
+                &ui.exited_columns,
+                Pane::Exited,
+                &mut settings.exited_columns,
+            ),
+        ] {
+            match columns_of(names.as_deref().unwrap_or_default(), pane, "[ui] columns") {
+                Ok(read) => *chosen = read,
+                Err(failure) => warnings.push(failure.headline()),
+            }
+        }
+        let pane = screen.pane().unwrap_or(Pane::Live);
+        let chosen = columns_of(&args.columns, pane, "--columns")?;
+        match pane {
+            _ if args.columns.is_empty() => {}
+            Pane::Live => settings.live_columns = chosen,
+            Pane::Exited => settings.exited_columns = chosen,
+        }
+        let interval = args
+            .interval
+            .or(ui.interval)
+            .unwrap_or(Duration::from_secs(1));
         if !(Duration::from_millis(200)..=Duration::from_secs(3600)).contains(&interval) {
             return Err(Failure::Usage(
                 "--interval must be from 200ms to 1h".to_owned(),
@@ -145,13 +209,16 @@ impl Wishes {
             settings,
             selection,
             words,
-            shape: match args.group {
+            shape: match args.group.or(ui.group).unwrap_or_default() {
                 GroupChoice::Process => Shape::Flat,
                 by => Shape::Groups(by),
             },
             interval,
             history: args.history.unwrap_or(HISTORY),
             at: args.at.clone(),
+            bindings: config.bindings,
+            filters: config.filters,
+            warnings,
             terminal,
         })
     }
@@ -199,10 +266,12 @@ impl Wishes {
             agent,
             clock,
             socket,
+            bindings: self.bindings.clone(),
+            warnings: self.warnings.clone(),
+            recall: Recall::new(self.history, self.at.clone(), when::boot()),
             narrow: self.selection.narrow.clone(),
             shape: self.shape,
-            recall: Recall::new(self.history, self.at.clone(), when::boot()),
-            filtering: Filtering::new(self.words.clone(), earlier),
+            filtering: Filtering::new(self.words.clone(), earlier).with_saved(self.filters.clone()),
         }
     }
 }
@@ -223,6 +292,11 @@ fn wanted_sort(wanted: &SortArg, pane: Pane) -> Result<Sort, Failure> {
         Some(Order::Descending) => Direction::Descending,
     };
     Ok(Sort { key, direction })
+}
+
+fn columns_of(names: &[String], pane: Pane, what: &str) -> Result<Chosen, Failure> {
+    Chosen::read(names, &columns::all(pane))
+        .map_err(|problem| Failure::Usage(format!("{what}: {}", crate::text::sanitize(&problem))))
 }
 
 fn guess(locale: &str, term: &str) -> CanShow {

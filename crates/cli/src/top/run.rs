@@ -2,6 +2,7 @@
 
 use std::future::Future;
 use std::io;
+use std::net::IpAddr;
 use std::time::Duration;
 
 use crossterm::event::Event as Input;
@@ -11,8 +12,10 @@ use tokio_stream::StreamExt as _;
 
 use super::action::Action;
 use super::action::Clock;
+use super::file;
 use super::keys;
 use super::layout::Size;
+use super::model::export::Outgoing;
 use super::model::recall::Question;
 use super::model::settings::Mouse;
 use super::model::stored::Stored;
@@ -20,6 +23,7 @@ use super::model::Effect;
 use super::model::Model;
 use crate::failure::Failure;
 use crate::outcome::Outcome;
+use crate::row::Names;
 use crate::session::agent::Agent;
 use crate::session::watch::Details;
 use crate::session::watch::Event;
@@ -42,6 +46,12 @@ pub trait Display {
     /// # Errors
     /// The terminal is gone.
     fn clear(&mut self) -> io::Result<()>;
+
+    /// Puts a text into the clipboard of the terminal.
+    ///
+    /// # Errors
+    /// The terminal is gone.
+    fn copy(&mut self, text: &str) -> io::Result<()>;
 
     /// Takes the mouse or gives it back.
     ///
@@ -80,6 +90,9 @@ pub trait Source {
 
     /// Asks the agent about itself; the answer is news.
     fn ask_agent(&mut self);
+
+    /// Asks for names of addresses, and gives those that are known by now.
+    fn names(&mut self, addresses: Vec<IpAddr>) -> Names;
 
     /// Asks the agent's history; the answer is news, and comes whatever it is.
     fn ask_past(&mut self, question: Question);
@@ -149,6 +162,22 @@ where
         let effect = model.apply(action);
         if let Some(question) = model.next_question() {
             outside.source.ask_past(question);
+        }
+        if let Some(addresses) = model.unnamed() {
+            let names = outside.source.names(addresses);
+            if !names.is_empty() {
+                model.apply(Action::Names(names));
+                frames.want();
+            }
+        }
+        match model.take_outgoing() {
+            Some(Outgoing::Copy(text)) => outside.display.copy(&text)?,
+            Some(Outgoing::File { path, text, rows }) => {
+                let result =
+                    file::create(&path, &text).map(|()| format!("wrote {rows} rows to {path}"));
+                model.apply(Action::Written(result));
+            }
+            None => {}
         }
         match effect {
             Effect::Nothing => continue,

@@ -65,6 +65,10 @@ impl Source for Script {
         self.news.push_back(News::Agent(Box::new(fixture::agent())));
     }
 
+    fn names(&mut self, _: Vec<std::net::IpAddr>) -> crate::row::Names {
+        crate::row::Names::new()
+    }
+
     fn ask_past(&mut self, _: Question) {
         self.news.push_front(News::Past(Ok(Box::default())));
     }
@@ -74,6 +78,7 @@ impl Source for Script {
 struct Counted {
     draws: Vec<Position>,
     cleared: usize,
+    copied: Vec<String>,
 }
 
 impl Display for Counted {
@@ -84,6 +89,11 @@ impl Display for Counted {
 
     fn clear(&mut self) -> io::Result<()> {
         self.cleared += 1;
+        Ok(())
+    }
+
+    fn copy(&mut self, text: &str) -> io::Result<()> {
+        self.copied.push(text.to_owned());
         Ok(())
     }
 
@@ -191,7 +201,7 @@ async fn a_signal_ends_the_loop() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn coming_back_from_the_shell_asks_for_the_size() {
+async fn scenario_44_coming_back_from_the_shell_asks_for_the_size() {
     let suspend = Input::Key(crossterm::event::KeyEvent::new(
         KeyCode::Char('z'),
         crossterm::event::KeyModifiers::CONTROL,
@@ -214,4 +224,22 @@ async fn coming_back_from_the_shell_asks_for_the_size() {
             height: 15
         }
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn connections_are_asked_for_when_their_view_opens() {
+    let key = |c| Ok(Input::Key(KeyCode::Char(c).into()));
+    let mut outside = Outside {
+        source: Script::new([]),
+        keys: tokio_stream::iter([key('3'), key('q')]),
+        display: Counted::default(),
+        clock: || fixture::clock(NOW),
+    };
+    let mut model = fixture::model(80, 24);
+    run(&mut model, &mut outside, std::future::pending())
+        .await
+        .unwrap();
+    let wanted = outside.source.wanted.borrow();
+    assert_eq!(wanted.first(), Some(&Details::None));
+    assert_eq!(wanted.last(), Some(&Details::Connections));
 }

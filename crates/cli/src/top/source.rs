@@ -1,5 +1,8 @@
 //! The agent as the loop sees it: a subscription, and answers to questions.
 
+use std::net::IpAddr;
+use std::time::Duration;
+
 use netmon_api::v1;
 use tokio::sync::mpsc;
 
@@ -10,7 +13,9 @@ use super::model::stored::Sums;
 use super::run::News;
 use super::run::Source;
 use crate::failure::Failure;
+use crate::resolve::Resolver;
 use crate::row::decode::wire_time;
+use crate::row::Names;
 use crate::session::watch::Details;
 use crate::session::watch::Watch;
 use crate::session::Session;
@@ -22,6 +27,7 @@ pub struct Feed {
     watch: Watch,
     target: Target,
     filter: v1::Filter,
+    resolver: Option<Resolver>,
     sender: mpsc::Sender<News>,
     answers: mpsc::Receiver<News>,
 }
@@ -35,6 +41,7 @@ impl Feed {
             watch,
             target,
             filter,
+            resolver: None,
             sender,
             answers,
         }
@@ -71,6 +78,16 @@ impl Source for Feed {
                 place.send(News::Agent(Box::new(session.agent().clone())));
             }
         });
+    }
+
+    fn names(&mut self, addresses: Vec<IpAddr>) -> Names {
+        // Nothing is waited for: what comes later is there next time.
+        let resolver = self
+            .resolver
+            .get_or_insert_with(|| Resolver::new(Duration::ZERO));
+        let mut names = Names::new();
+        resolver.learn(addresses.into_iter(), &mut names);
+        names
     }
 
     fn ask_past(&mut self, question: Question) {

@@ -3,6 +3,8 @@
 use std::io;
 use std::io::Write as _;
 use std::panic;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering;
 use std::sync::Once;
 use std::time::Duration;
 
@@ -17,6 +19,7 @@ use nix::sys::signal::Signal;
 use ratatui::backend::CrosstermBackend;
 use ratatui::Terminal;
 
+use super::clipboard;
 use super::layout::Size;
 use super::model::settings::Charset;
 use super::model::settings::Mouse;
@@ -77,11 +80,19 @@ impl Screen {
 impl Display for Screen {
     fn draw(&mut self, model: &Model) -> io::Result<()> {
         self.terminal.draw(|frame| view::render(model, frame))?;
+        #[cfg(feature = "test-panic")]
+        if model.tick().is_some() && std::env::var_os("NETMON_TEST_PANIC").is_some() {
+            panic!("NETMON_TEST_PANIC is set");
+        }
         Ok(())
     }
 
     fn clear(&mut self) -> io::Result<()> {
         self.terminal.clear()
+    }
+
+    fn copy(&mut self, text: &str) -> io::Result<()> {
+        execute!(io::stdout(), style::Print(clipboard::sequence(text)))
     }
 
     fn mouse(&mut self, mouse: Mouse) -> io::Result<()> {
@@ -109,6 +120,7 @@ impl Drop for Screen {
 }
 
 fn enter(mouse: Mouse) -> io::Result<()> {
+    TAKEN.store(true, Ordering::SeqCst);
     terminal::enable_raw_mode()?;
     let entered =
         execute!(io::stdout(), terminal::EnterAlternateScreen, cursor::Hide).and_then(|()| {
@@ -120,8 +132,15 @@ fn enter(mouse: Mouse) -> io::Result<()> {
     entered.inspect_err(|_| leave())
 }
 
-// Also called from a panic, so nothing in here may fail loudly.
+/// The terminal is ours.
+static TAKEN: AtomicBool = AtomicBool::new(false);
+
+// Also called from a panic, so nothing in here may fail loudly. Giving it back twice would put the
+// cursor back to where it was before, and the shell would write over what was printed since.
 fn leave() {
+    if !TAKEN.swap(false, Ordering::SeqCst) {
+        return;
+    }
     let _ = execute!(
         io::stdout(),
         DisableMouseCapture,

@@ -36,6 +36,7 @@ use super::model::Model;
 pub fn render(model: &Model, frame: &mut Frame) {
     let look = Look {
         theme: model.settings.theme,
+        palette: model.settings.palette,
         charset: model.settings.charset,
     };
     let mut pen = Pen::new(frame.buffer_mut(), look);
@@ -63,10 +64,11 @@ pub fn render(model: &Model, frame: &mut Frame) {
     footer::render(model, &mut pen);
     banner::render(model, &mut pen);
     match model.popup {
-        Popup::None => {}
+        Popup::None | Popup::Copy => {}
         Popup::Prompt(purpose) => prompt::render(model, purpose, &mut pen),
         Popup::Syntax { from } => syntax::render(model, from, &mut pen),
         Popup::Help { from } => help::render(model, from, &mut pen),
+        Popup::ColumnMenu { choice } => popup::column_menu(model, choice, &mut pen),
         Popup::GroupMenu { choice } => popup::group_menu(model, choice, &mut pen),
         Popup::SortMenu { choice } => popup::sort_menu(model, choice, &mut pen),
         Popup::Messages { from } => popup::messages(model, from, &mut pen),

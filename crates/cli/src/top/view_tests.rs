@@ -137,7 +137,7 @@ fn an_empty_screen_says_what_to_do() {
 }
 
 #[test]
-fn the_ascii_screen_is_ascii() {
+fn scenario_32_the_ascii_screen_is_ascii() {
     let mut model = fixture::model(80, 24);
     model.settings.charset = Charset::Ascii;
     model.apply(select(2));
@@ -262,7 +262,7 @@ fn hostile_everywhere(model: &Model) {
 }
 
 #[test]
-fn a_screen_without_colours_still_shows_what_is_selected() {
+fn scenario_31_a_screen_without_colours_still_shows_what_is_selected() {
     let mut model = fixture::model(80, 24);
     model.settings.theme = Theme::Mono;
     model.apply(select(1));

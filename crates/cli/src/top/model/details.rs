@@ -54,6 +54,8 @@ pub struct Details {
     whom: Option<ProcessId>,
     /// When this viewer saw the highest ticks, received and sent.
     peaks_at: [Option<Timestamp>; 2],
+    /// Of whom that is, which peaks, and up to which tick was looked.
+    looked_for: Option<(ProcessId, [u64; 2], Option<Timestamp>)>,
 }
 
 impl Default for Details {
@@ -64,6 +66,7 @@ impl Default for Details {
             sockets: SocketList::new("tx"),
             whom: None,
             peaks_at: [None; 2],
+            looked_for: None,
         }
     }
 }
@@ -179,6 +182,7 @@ impl Model {
             known: Known::new(&self.agent.capabilities, self.settings.scope),
             filter: filter.filter(|_| only.is_none()),
             only,
+            names: self.host_names(),
         }
     }
 
@@ -197,7 +201,7 @@ impl Model {
             self.details.focus = Focus::List;
             return;
         };
-        self.details.peaks_at = self.find_peaks(id);
+        self.look_for_peaks(id);
         let rows = self.own_socket_rows();
         let mut sockets = std::mem::replace(&mut self.details.sockets, SocketList::new("tx"));
         let tick = self.tick().and_then(|tick| self.sockets.at(tick.time));
@@ -225,16 +229,31 @@ impl Model {
         known.or_else(|| Some(list.lines().first()?.id))
     }
 
+    // Once per tick, or for somebody else.
+    fn look_for_peaks(&mut self, id: ProcessId) {
+        let peaks = self.roster.get(id).and_then(|row| {
+            let peaks = row.peaks(self.settings.scope)?;
+            Some([peaks.rx_per_s, peaks.tx_per_s])
+        });
+        let newest = self.past.last().map(|tick| tick.time);
+        let looked_for = peaks.map(|peaks| (id, peaks, newest));
+        if looked_for.is_none() || looked_for != self.details.looked_for {
+            self.details.peaks_at = match peaks {
+                Some(peaks) => self.find_peaks(id, peaks),
+                None => [None; 2],
+            };
+            self.details.looked_for = looked_for;
+        }
+    }
+
     // The newest ticks that were as high as the agent says the highest were.
-    fn find_peaks(&self, id: ProcessId) -> [Option<Timestamp>; 2] {
+    fn find_peaks(&self, id: ProcessId, peaks: [u64; 2]) -> [Option<Timestamp>; 2] {
+        const MOST: u64 = 3600;
         let scope = self.settings.scope;
-        let row = self.roster.get(id);
-        let Some(peaks) = row.and_then(|row| row.peaks(scope)) else {
-            return [None; 2];
-        };
         let mut found = [None; 2];
         let newest = self.past.newest().unwrap_or_default();
-        for number in (self.past.oldest()..=newest).rev() {
+        let oldest = self.past.oldest().max(newest.saturating_sub(MOST));
+        for number in (oldest..=newest).rev() {
             let Some(tick) = self.past.tick(number) else {
                 continue;
             };
@@ -244,7 +263,7 @@ impl Model {
             let bytes = change.flows().sum(scope).tick;
             for (found, (bytes, peak)) in found
                 .iter_mut()
-                .zip([(bytes.rx, peaks.rx_per_s), (bytes.tx, peaks.tx_per_s)])
+                .zip([(bytes.rx, peaks[0]), (bytes.tx, peaks[1])])
             {
                 let reached = rate::per_second(bytes, tick.length) == Some(peak) && peak > 0;
                 if found.is_none() && reached {
@@ -341,9 +360,7 @@ impl Model {
 
     /// One step back out of the details; `None`: there are none to leave.
     pub(super) fn leave_details(&mut self) -> Option<Change> {
-        if self.plan().details.is_none() {
-            return None;
-        }
+        self.plan().details?;
         if self.stage() == Stage::Full && layout::has_room_beside(self.size) {
             self.details.stage = match layout::always_has_details(self.size) {
                 true => Stage::Closed,

@@ -218,10 +218,15 @@ impl Model {
             self.tell("the agent lost events: numbers are lower bounds".to_owned());
         }
         // Its number, unless so many are missing that not all of them are kept.
-        let at = self.past.newest().map_or(FIRST, |newest| {
-            newest + 1 + missing.min(self.past.most()) as u64
+        let long = match missing {
+            0 => self.steps_more(sample.length).min(self.past.most() - 1),
+            _ => 0,
+        };
+        let at = self.past.newest().map_or(FIRST + long as u64, |newest| {
+            newest + 1 + (missing.min(self.past.most()) + long) as u64
         });
         let tick = Tick {
+            seq: sample.seq,
             time: sample.time,
             length: sample.length,
             quality: if sample.lower_bound {
@@ -243,7 +248,10 @@ impl Model {
             changes: self.roster.replace(at, sample.rows),
         };
         let before = self.past.newest();
-        self.past.push(missing, gap, tick);
+        match long {
+            0 => self.past.push(missing, gap, tick),
+            _ => self.past.push_long(long, tick),
+        }
         self.roster.forget(self.past.oldest());
         match before {
             None => self.ask_for_the_beginning(),
@@ -269,6 +277,15 @@ impl Model {
             None => passed / step,
         };
         usize::try_from(by_number.max(by_time).saturating_sub(1)).unwrap_or(usize::MAX)
+    }
+
+    // How many steps longer than one a tick was: the agent was held up.
+    fn steps_more(&self, length: Option<Duration>) -> usize {
+        let (length, step) = (
+            length.unwrap_or_default().as_nanos(),
+            self.step().as_nanos().max(1),
+        );
+        usize::try_from(((length + step / 2) / step).saturating_sub(1)).unwrap_or(0)
     }
 
     fn hole_length(&self, missing: usize) -> Duration {

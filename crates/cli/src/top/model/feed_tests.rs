@@ -28,7 +28,7 @@ use crate::top::model::Model;
 use crate::top::model::Opening;
 
 #[test]
-fn a_lost_agent_leaves_everything_usable() {
+fn scenario_26_a_lost_agent_leaves_everything_usable() {
     let mut model = fixture::model(80, 24);
     model.apply(Action::Clock(fixture::clock(NOW + 1)));
     let lost = || Event::Lost {
@@ -52,7 +52,7 @@ fn a_lost_agent_leaves_everything_usable() {
 }
 
 #[test]
-fn a_restarted_agent_leaves_a_hole_and_a_message() {
+fn scenario_27_a_restarted_agent_leaves_a_hole_and_a_message() {
     for (kept, message) in [(true, "counters kept"), (false, "counters start at zero")] {
         let mut model = fixture::model(80, 24);
         let mut agent = fixture::agent();
@@ -113,7 +113,7 @@ fn a_slow_viewer_is_told_what_was_merged() {
 }
 
 #[test]
-fn silence_is_noticed_after_three_ticks() {
+fn scenario_28_silence_is_noticed_after_three_ticks() {
     let mut model = fixture::model(80, 24);
     model.apply(Action::Clock(fixture::clock(NOW + 2)));
     assert_eq!(model.no_data_for(), None);
@@ -188,4 +188,26 @@ fn an_average_is_taken_over_its_whole_span() {
     assert_eq!(curl(&model), Some(4000));
     press(&mut model, "w");
     assert_eq!(curl(&model), Some(1000));
+}
+
+#[test]
+fn a_tick_that_was_held_up_takes_its_time_in_the_waveform() {
+    let mut model = fixture::model(80, 24);
+    let mut late = web01(NOW + 5);
+    late.seq = NOW + 1;
+    late.length = Some(Duration::from_secs(5));
+    model.apply(Action::Clock(fixture::clock(NOW + 5)));
+    model.apply(Action::Feed(Event::Sample(Box::new(late))));
+    let chart = model.chart().unwrap();
+    let last = chart.columns.last().copied();
+    assert!(matches!(last, Some(Column::Rates(_))));
+    let same = chart
+        .columns
+        .iter()
+        .rev()
+        .take_while(|column| Some(**column) == last);
+    assert_eq!(same.count(), 5);
+    // One step back is the tick before, not a part of this one.
+    code(&mut model, KeyCode::Left);
+    assert_eq!(shown(&model), NOW);
 }

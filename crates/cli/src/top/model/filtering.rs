@@ -60,6 +60,7 @@ pub struct Filtering {
     /// Received and sent per second by all rows, before the filter.
     rate: u64,
     sums: Sums,
+    saved: Vec<(String, String)>,
 }
 
 /// What the filter takes of every tick, as far as somebody asked.
@@ -78,6 +79,34 @@ impl Filtering {
             earlier,
             ..Self::default()
         }
+    }
+
+    /// With filters that have a name.
+    #[must_use]
+    pub fn with_saved(self, saved: Vec<(String, String)>) -> Self {
+        Self { saved, ..self }
+    }
+
+    // What was typed, with `=name` written out.
+    fn written_out(&self, text: &str) -> Result<String, String> {
+        let words = text.split(' ').map(|word| match word.strip_prefix('=') {
+            Some(name) if !name.is_empty() => {
+                let saved = self.saved.iter().find(|(saved, _)| saved == name);
+                saved
+                    .map(|(_, filter)| format!("({filter})"))
+                    .ok_or_else(|| format!("there is no filter '{name}' in the config file"))
+            }
+            _ => Ok(word.to_owned()),
+        });
+        Ok(words.collect::<Result<Vec<_>, _>>()?.join(" "))
+    }
+
+    fn read(&self, text: &str) -> Result<Option<Words>, String> {
+        let words = Words::read(&self.written_out(text)?)?;
+        Ok(words.map(|words| Words {
+            text: text.trim().to_owned(),
+            ..words
+        }))
     }
 
     /// Filters that were typed, oldest first.
@@ -145,7 +174,7 @@ impl Model {
 
     /// Lets what was typed take effect. With a mistake in it, the filter stays what it was.
     pub(super) fn try_filter(&mut self) -> Change {
-        match Words::read(self.prompt.input.text()) {
+        match self.filtering.read(self.prompt.input.text()) {
             Ok(words) => {
                 self.prompt.problem = None;
                 self.filtering.words = words;

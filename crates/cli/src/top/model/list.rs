@@ -18,6 +18,16 @@ pub enum Order {
     Frozen(Vec<ProcessId>),
 }
 
+/// Where the selected process is kept.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Hold {
+    /// On its line, as far as possible.
+    #[default]
+    No,
+    /// In the middle.
+    Middle,
+}
+
 /// One entry of the list.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Entry<'a> {
@@ -36,6 +46,8 @@ pub struct List {
     pub order: Order,
     /// The selected process.
     pub selected: Option<ProcessId>,
+    /// Where the selected process is kept.
+    pub hold: Hold,
     /// The first visible entry.
     pub offset: usize,
     lines: Vec<Line>,
@@ -67,6 +79,9 @@ impl List {
         self.lines = lines;
         if let Some((before, after)) = before.zip(self.selected_entry()) {
             self.offset = (self.offset + after).saturating_sub(before);
+        }
+        if let (Hold::Middle, Some(at)) = (self.hold, self.selected_entry()) {
+            self.offset = at.saturating_sub(rows / 2);
         }
         self.keep_in(rows);
     }

@@ -15,12 +15,14 @@ use super::roster;
 use super::roster::Roster;
 use super::screen::Pane;
 use super::settings::Idle;
+use super::settings::Mix;
 use super::settings::Numbers;
 use super::settings::Settings;
 use super::sockets::OfTick;
 use super::subject;
 use super::tick::Connections;
 use super::tick::Origin;
+use super::tick::Quality;
 use super::tick::Tick;
 use crate::args::query::GroupChoice;
 use crate::group;
@@ -29,10 +31,13 @@ use crate::rate;
 use crate::row::connection::Connection;
 use crate::row::scope;
 use crate::row::Bytes;
+use crate::row::Counter;
+use crate::row::Extent;
 use crate::row::Family;
 use crate::row::Flows;
 use crate::row::ProcessId;
 use crate::row::ProcessRow;
+use crate::row::Sample;
 use crate::row::Scope;
 use crate::row::State;
 use crate::row::Transport;
@@ -184,6 +189,56 @@ impl<'a> Moment<'a> {
             .collect()
     }
 
+    /// All of it as a sample.
+    pub fn sample(&self) -> Sample {
+        let rows = self.there().map(|row| {
+            let mut row = row.clone();
+            let mut flows = self.flows(&row);
+            flows.rest();
+            if let Some(change) = self.tick.changes.of(row.facts.id) {
+                flows.add_ticks(&change.flows());
+            }
+            row.flows = flows;
+            if self.ended(&row) == Ended::No {
+                row.facts.state = State::Live;
+                row.facts.exit = None;
+            }
+            let sockets = match (self.tick.origin, self.earlier.get(&row.facts.id)) {
+                (Origin::Stored, _) => Connections::default(),
+                (Origin::Watched, Some(earlier)) => earlier.connections,
+                (Origin::Watched, None) => roster::connections(&row),
+            };
+            row.tcp_connections = sockets.tcp;
+            row.udp_connections = sockets.udp;
+            row
+        });
+        let rows: Vec<_> = rows.collect();
+        let (extent, flows) = match (self.tick.host, self.tick.origin) {
+            (None, _) => (Extent::Nothing, Flows::default()),
+            (Some(flows), Origin::Stored) => (Extent::Bytes, flows),
+            (Some(flows), Origin::Watched) => (Extent::All, flows),
+        };
+        Sample {
+            seq: self.tick.seq,
+            time: self.tick.time,
+            length: self.tick.length,
+            merged: 1,
+            extent,
+            flows,
+            unattributed: Counter {
+                tick: self.tick.unattributed,
+                total: self.tick.unattributed_total.unwrap_or_default(),
+            },
+            processes: self.tick.processes.unwrap_or_default(),
+            processes_active: self.tick.active.unwrap_or_default(),
+            tcp_connections: self.tick.connections.tcp,
+            udp_connections: self.tick.connections.udp,
+            lower_bound: self.tick.quality == Quality::LowerBound,
+            rows,
+            connections: Vec::new(),
+        }
+    }
+
     /// How many processes were running.
     pub fn running(&self) -> usize {
         self.there()
@@ -319,15 +374,19 @@ impl<'a> Moment<'a> {
     }
 
     fn live(&self, row: &ProcessRow, selected: bool) -> Option<Line> {
-        let id = row.facts.id;
+        let (id, settings) = (row.facts.id, self.lens.settings);
         let ended = self.ended(row);
         if let Ended::At(time) = ended {
             let ago = Duration::try_from(self.tick.time.duration_since(time)).unwrap_or_default();
-            if ago > LINGER && !selected {
+            let kept = match settings.mix {
+                Mix::Apart => LINGER,
+                Mix::Together => settings.window.span().unwrap_or(Duration::MAX),
+            };
+            if ago > kept && !selected {
                 return None;
             }
         }
-        if ended == Ended::Sometime && !selected {
+        if ended == Ended::Sometime && settings.mix == Mix::Apart && !selected {
             return None;
         }
         let last = self

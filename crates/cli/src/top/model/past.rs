@@ -103,6 +103,15 @@ impl Past {
         self.add(Slot::Seen(Box::new(tick)));
     }
 
+    /// Adds a tick that was so many steps longer than others.
+    pub fn push_long(&mut self, more: usize, tick: Tick) {
+        let more = more.min(self.most - 1);
+        for ahead in (1..=more).rev() {
+            self.add(Slot::Part(u32::try_from(ahead).unwrap_or(u32::MAX)));
+        }
+        self.add(Slot::Seen(Box::new(tick)));
+    }
+
     fn add(&mut self, slot: Slot) {
         self.weight += slot.weight();
         self.slots.push_back(slot);

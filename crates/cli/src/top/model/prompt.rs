@@ -17,6 +17,8 @@ pub enum Purpose {
     Filter,
     /// Where to go in time.
     Moment,
+    /// The name of a file for the shown rows.
+    File,
 }
 
 /// A line that is being typed.
@@ -43,6 +45,7 @@ impl Model {
         match purpose {
             Purpose::Filter => self.begin_filter(),
             Purpose::Moment => {}
+            Purpose::File => self.prompt.input = Input::new(&self.file_name()),
         }
         Change::Paint
     }
@@ -54,7 +57,7 @@ impl Model {
                 self.prompt.input.edit(edit, netmon_api::filter::MAX_LENGTH);
                 self.try_filter()
             }
-            Some(Purpose::Moment) => {
+            Some(Purpose::Moment | Purpose::File) => {
                 self.prompt.input.edit(edit, MOST);
                 self.prompt.problem = None;
                 Change::Paint
@@ -65,7 +68,7 @@ impl Model {
     /// An earlier line, or one after it.
     pub(super) fn recall(&mut self, step: Step) -> Change {
         match self.asked() {
-            None | Some(Purpose::Moment) => Change::None,
+            None | Some(Purpose::Moment | Purpose::File) => Change::None,
             Some(Purpose::Filter) => self.recall_filter(step),
         }
     }
@@ -75,6 +78,7 @@ impl Model {
         match purpose {
             Purpose::Filter => self.keep_filter(),
             Purpose::Moment => self.keep_moment(),
+            Purpose::File => self.keep_file(),
         }
     }
 
@@ -83,7 +87,7 @@ impl Model {
         self.popup = Popup::None;
         match purpose {
             Purpose::Filter => self.restore_filter(),
-            Purpose::Moment => Change::Paint,
+            Purpose::Moment | Purpose::File => Change::Paint,
         }
     }
 }

@@ -16,6 +16,7 @@ use super::past::TickNumber;
 use super::screen::Pane;
 use super::settings::Average;
 use super::settings::Scaling;
+use super::settings::Subject;
 use super::sockets::OfTick;
 use super::tick::Origin;
 use super::tick::Rate;
@@ -290,8 +291,21 @@ impl Model {
         })
     }
 
+    /// The process that the waveform is about; `None`: about all that is shown.
+    pub fn chart_process(&self) -> Option<ProcessId> {
+        match self.settings.subject {
+            Subject::Rows => None,
+            Subject::Selected => self.live.selected.or(self.exited.selected),
+        }
+    }
+
     // `None`: not known.
     fn charted(&self, tick: &Tick) -> Option<Bytes> {
+        if let Some(id) = self.chart_process() {
+            let change = tick.changes.of(id);
+            let flows = change.map(|change| change.flows()).unwrap_or_default();
+            return Some(flows.sum(self.settings.scope).tick);
+        }
         let scope = self.settings.scope;
         Some(match (self.filter(), self.coverage) {
             (Some(_), _) => self.filtered(tick)?.sum(scope).tick,

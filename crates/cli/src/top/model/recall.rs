@@ -233,7 +233,8 @@ impl Model {
     }
 
     fn has_history(&self) -> bool {
-        !self.agent.history.tiers.is_empty()
+        // The history does not tell connections apart, so it cannot leave any out.
+        self.narrow.is_none() && !self.agent.history.tiers.is_empty()
     }
 
     /// Takes what the history has answered.
@@ -303,6 +304,7 @@ impl Model {
         };
         let same = known.length == own.tick.length;
         let whole = Tick {
+            seq: known.seq,
             origin: known.origin,
             time: known.time,
             host: own.tick.host.or(known.host.filter(|_| same)),

@@ -75,7 +75,7 @@ fn the_past_begins_before_the_viewer() {
         "{chart:?}"
     );
     let curl = model.list(Pane::Live).lines()[0].id;
-    assert_eq!(model.lane(curl, crate::row::Bytes::sum).len(), 60);
+    assert_eq!(model.lane(curl, Bytes::sum).len(), 60);
     assert_eq!(
         chart.rx_peak.map(|peak| peak.tick + NOW - super::FIRST),
         Some(568)

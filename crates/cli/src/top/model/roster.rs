@@ -94,6 +94,7 @@ impl Roster {
     }
 
     /// How many are known, and for how many there is room.
+    #[cfg(test)]
     pub fn load(&self) -> (usize, usize) {
         (
             self.rows.len() + self.gone.len(),

@@ -112,6 +112,13 @@ pub enum Popup {
         /// First line shown.
         from: usize,
     },
+    /// The columns of the list.
+    ColumnMenu {
+        /// Index of the marked one.
+        choice: usize,
+    },
+    /// What can be copied; one more key says what.
+    Copy,
     /// A line that is being typed, in the last row.
     Prompt(Purpose),
     /// What to put processes together by.

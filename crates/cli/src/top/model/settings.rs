@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::row::Loopback;
 use crate::row::Scope;
+use crate::top::columns::Chosen;
 use crate::units::time::TimeFormat;
 use crate::units::Units;
 
@@ -12,16 +13,28 @@ use crate::units::Units;
 pub struct Settings {
     /// How sizes and rates are written.
     pub units: Units,
+    /// The bytes that `u` goes back to from bits.
+    pub bytes: Units,
     /// How times are written.
     pub time: TimeFormat,
     /// Which part of the traffic the numbers are about.
     pub scope: Scope,
     /// Processes without traffic in the tick.
     pub idle: Idle,
+    /// Ended processes in the list of the running ones.
+    pub mix: Mix,
+    /// What the waveform is about.
+    pub subject: Subject,
+    /// Columns of the running processes.
+    pub live_columns: Chosen,
+    /// Columns of the ended ones.
+    pub exited_columns: Chosen,
     /// What the RX and TX columns of running processes hold.
     pub numbers: Numbers,
     /// What the COMMAND column holds.
     pub command: Command,
+    /// How the other ends of connections are written.
+    pub hosts: Hosts,
     /// Over how long rates are taken.
     pub average: Average,
     /// How long ended processes stay in their list.
@@ -32,6 +45,8 @@ pub struct Settings {
     pub zoom: Zoom,
     /// Colours.
     pub theme: Theme,
+    /// Colours that were chosen one by one.
+    pub palette: Palette,
     /// Characters.
     pub charset: Charset,
     /// Who gets the mouse.
@@ -42,16 +57,23 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             units: Units::Iec,
+            bytes: Units::Iec,
             time: TimeFormat::Local,
             scope: Scope::default(),
             idle: Idle::Shown,
+            mix: Mix::Apart,
+            subject: Subject::Rows,
+            live_columns: Chosen::default(),
+            exited_columns: Chosen::default(),
             numbers: Numbers::Rates,
             command: Command::Name,
+            hosts: Hosts::Addresses,
             average: Average::Tick,
             window: Window::Minutes10,
             scaling: Scaling::Shared,
             zoom: Zoom::default(),
             theme: Theme::Dark,
+            palette: Palette::default(),
             charset: Charset::Unicode,
             mouse: Mouse::Ours,
         }
@@ -65,6 +87,33 @@ pub enum Idle {
     Shown,
     /// Left out.
     Hidden,
+}
+
+/// How the other ends of connections are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Hosts {
+    /// As addresses: nobody is asked.
+    Addresses,
+    /// With the names that this machine's resolver has.
+    Names,
+}
+
+/// Where ended processes are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mix {
+    /// In their own list.
+    Apart,
+    /// Among the running ones too.
+    Together,
+}
+
+/// What the waveform is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Subject {
+    /// All that is shown.
+    Rows,
+    /// The selected process.
+    Selected,
 }
 
 /// What the RX and TX columns of running processes hold.
@@ -182,6 +231,14 @@ impl Zoom {
         Self::TICKS[self.0]
     }
 
+    /// So many ticks; `None`: there is no such zoom.
+    pub fn of(ticks: u64) -> Option<Self> {
+        let at = Self::TICKS
+            .iter()
+            .position(|known| u64::from(*known) == ticks);
+        at.map(Self)
+    }
+
     /// Fewer ticks per column.
     pub fn closer(self) -> Self {
         Self(self.0.saturating_sub(1))
@@ -228,6 +285,51 @@ impl Theme {
     }
 }
 
+/// One of the sixteen colours of a terminal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Ink(pub u8);
+
+impl Ink {
+    /// In the order of the terminal.
+    pub const NAMES: [&'static str; 16] = [
+        "black",
+        "red",
+        "green",
+        "yellow",
+        "blue",
+        "magenta",
+        "cyan",
+        "gray",
+        "darkgray",
+        "lightred",
+        "lightgreen",
+        "lightyellow",
+        "lightblue",
+        "lightmagenta",
+        "lightcyan",
+        "white",
+    ];
+
+    /// The colour of a name.
+    pub fn of_name(name: &str) -> Option<Self> {
+        let at = Self::NAMES.iter().position(|known| *known == name)?;
+        u8::try_from(at).ok().map(Self)
+    }
+}
+
+/// Colours that were chosen one by one; `None`: those of the theme.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Palette {
+    /// Received.
+    pub rx: Option<Ink>,
+    /// Sent.
+    pub tx: Option<Ink>,
+    /// Words that change what numbers mean.
+    pub mode: Option<Ink>,
+    /// Words that say something is wrong.
+    pub alarm: Option<Ink>,
+}
+
 /// The characters that lines, bars and marks are drawn with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Charset {
@@ -254,14 +356,15 @@ pub fn toggled(loopback: Loopback) -> Loopback {
     }
 }
 
-/// Bits for bytes and back, same powers.
-pub fn other_unit(units: Units) -> Units {
-    match units {
-        Units::Iec => Units::BitsIec,
-        Units::BitsIec => Units::Iec,
-        Units::Si => Units::Bits,
-        Units::Bits => Units::Si,
-    }
+/// Bits as people count them, in powers of 1000, and back to the bytes that were there before.
+pub fn toggle_bits(settings: &mut Settings) {
+    settings.units = match settings.units {
+        bytes @ (Units::Iec | Units::Si) => {
+            settings.bytes = bytes;
+            Units::Bits
+        }
+        Units::Bits | Units::BitsIec => settings.bytes,
+    };
 }
 
 /// Powers of 1000 for powers of 1024 and back.

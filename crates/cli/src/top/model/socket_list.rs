@@ -14,6 +14,7 @@ use crate::output::connections::block::View;
 use crate::output::connections::columns::Column;
 use crate::output::connections::columns::COLUMNS;
 use crate::output::numbers::Known;
+use crate::row::Names;
 use crate::row::ProcessId;
 use crate::row::ProcessRow;
 use crate::row::Scope;
@@ -57,6 +58,8 @@ pub struct Look<'a> {
     pub filter: Option<&'a Filter>,
     /// Of this process alone.
     pub only: Option<ProcessId>,
+    /// Names of the other ends; `None`: their addresses are shown.
+    pub names: Option<&'a Names>,
 }
 
 /// A list of connections.
@@ -188,12 +191,12 @@ impl SocketList {
         &self,
         at: usize,
         tick: &'a OfTick,
-        look: &Look<'_>,
+        look: &Look<'a>,
         process: impl Fn(ProcessId) -> Option<&'a ProcessRow>,
     ) -> Option<Line<'a>> {
         let connection = tick.all().get(*self.places.get(at)? as usize)?;
         let process = process(connection.process);
-        Some(view(look, self.sort).line(connection, process, tick.sample(), None))
+        Some(view(look, self.sort).line(connection, process, tick.sample(), look.names))
     }
 
     /// How many there are, and how many without the filter.

@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::arrange;
 use super::chart::Chart;
 use super::details::Details;
+use super::list::Hold;
 use super::list::List;
 use super::list::Order;
 use super::moment::Lens;
@@ -20,7 +21,9 @@ use super::screen::Popup;
 use super::screen::Screen;
 use super::screen::Step;
 use super::settings::Settings;
+use super::settings::Subject;
 use super::settings::Zoom;
+use super::socket_list::SocketList;
 use super::sort::Sort;
 use super::sort::SortKey;
 use super::Change;
@@ -63,6 +66,14 @@ impl Model {
                     self.list_mut(pane).toggle_freeze();
                 }
             }
+            Action::Follow => return self.follow(),
+            Action::ColumnMenu => return self.open_column_menu(),
+            Action::CopyMenu => {
+                self.popup = Popup::Copy;
+                return Change::Paint;
+            }
+            Action::Copy(field) => return self.copy(field),
+            Action::Written(result) => return self.written(result),
             Action::Pause => self.position = self.position.toggle_pause(&self.past),
             Action::Travel(travel) => self.travel(travel),
             Action::Zoom(zooming) => {
@@ -97,6 +108,26 @@ impl Model {
         Change::View
     }
 
+    fn follow(&mut self) -> Change {
+        let Some(pane) = self.screen.pane() else {
+            return Change::None;
+        };
+        let rows = self.rows(pane);
+        let list = self.list_mut(pane);
+        if list.selected.is_none() {
+            list.select_by(0, rows);
+        }
+        list.hold = match list.hold {
+            Hold::No if list.selected.is_some() => Hold::Middle,
+            _ => Hold::No,
+        };
+        self.settings.subject = match list.hold {
+            Hold::Middle => Subject::Selected,
+            Hold::No => Subject::Rows,
+        };
+        Change::View
+    }
+
     fn toggle(&mut self, popup: Popup) {
         let same = std::mem::discriminant(&self.popup) == std::mem::discriminant(&popup);
         self.popup = if same { Popup::None } else { popup };
@@ -128,6 +159,7 @@ impl Model {
         if let Some(pane) = self.screen.pane() {
             let list = self.list_mut(pane);
             list.offset = 0;
+            list.hold = Hold::No;
             if list.selected.take().is_some() {
                 return Change::Lists;
             }
@@ -155,6 +187,7 @@ impl Model {
         self.clear_filter();
         self.details = Details::default();
         self.outline = Outline::default();
+        self.connections = SocketList::new("rate");
         self.travel(Travel::Live);
         for pane in [Pane::Live, Pane::Exited] {
             *self.list_mut(pane) = List::default();
@@ -176,6 +209,9 @@ impl Model {
         if let Popup::Prompt(purpose) = self.popup {
             return self.take_prompt(purpose);
         }
+        if let Popup::ColumnMenu { choice } = self.popup {
+            return self.toggle_column(choice);
+        }
         let (Popup::SortMenu { choice }, Some(pane)) = (self.popup, self.screen.pane()) else {
             return Change::None;
         };
@@ -194,7 +230,7 @@ impl Model {
             return Change::None;
         };
         let width = self.plan().panel(pane).unwrap_or_default().inner();
-        let keys = columns::sort_keys(pane, width.width);
+        let keys = columns::sort_keys(pane, self.chosen(pane), width.width);
         let list = self.list_mut(pane);
         list.sort = change(list.sort, &keys);
         // Asking for an order ends the frozen one.
@@ -219,10 +255,12 @@ impl Model {
                 .min(count.saturating_sub(1))
         };
         let choices = self.sort_choices().len();
+        let columns_count = self.column_choices().len();
         match &mut self.popup {
             Popup::Help { from } => *from = moved(*from, help::scroll_steps(self.size)),
             Popup::Syntax { from } => *from = moved(*from, help::syntax::scroll_steps(self.size)),
-            Popup::Prompt(_) => return Change::None,
+            Popup::ColumnMenu { choice } => *choice = moved(*choice, columns_count),
+            Popup::Prompt(_) | Popup::Copy => return Change::None,
             Popup::Messages { from } => *from = moved(*from, self.notices.len()),
             Popup::GroupMenu { choice } => *choice = moved(*choice, arrange::CHOICES.len()),
             Popup::SortMenu { choice } => {

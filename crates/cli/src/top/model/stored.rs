@@ -100,6 +100,7 @@ impl Builder {
             return;
         }
         let tick = Tick {
+            seq: step.seq,
             time: step.end,
             length: step.length.filter(|_| !step.gap),
             origin: Origin::Stored,

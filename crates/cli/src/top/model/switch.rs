@@ -4,10 +4,13 @@ use super::screen::Pane;
 use super::screen::Screen;
 use super::settings;
 use super::settings::Command;
+use super::settings::Hosts;
 use super::settings::Idle;
+use super::settings::Mix;
 use super::settings::Mouse;
 use super::settings::Numbers;
 use super::settings::Scaling;
+use super::settings::Subject;
 use super::Change;
 use super::Effect;
 use super::Model;
@@ -23,10 +26,35 @@ impl Model {
                     Idle::Hidden => Idle::Shown,
                 }
             }
+            Switch::Mix => {
+                settings.mix = match settings.mix {
+                    Mix::Apart => Mix::Together,
+                    Mix::Together => Mix::Apart,
+                }
+            }
+            Switch::Hosts => {
+                let (hosts, text) = match settings.hosts {
+                    Hosts::Addresses => (Hosts::Names, "host names on: the resolver is asked"),
+                    Hosts::Names => (Hosts::Addresses, "host names off"),
+                };
+                settings.hosts = hosts;
+                self.tell(text.to_owned());
+            }
+            Switch::Subject => {
+                settings.subject = match settings.subject {
+                    Subject::Rows => Subject::Selected,
+                    Subject::Selected => Subject::Rows,
+                };
+                let none =
+                    self.settings.subject == Subject::Selected && self.chart_process().is_none();
+                if none {
+                    self.tell("no process is selected: the chart shows all rows".to_owned());
+                }
+            }
             Switch::Loopback => {
                 settings.scope.loopback = settings::toggled(settings.scope.loopback);
             }
-            Switch::Bits => settings.units = settings::other_unit(settings.units),
+            Switch::Bits => settings::toggle_bits(settings),
             Switch::Base => settings.units = settings::other_base(settings.units),
             Switch::Numbers => {
                 settings.numbers = match settings.numbers {

@@ -70,6 +70,8 @@ impl Rate {
 /// One tick.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Tick {
+    /// Its number at the agent.
+    pub seq: u64,
     /// Its end.
     pub time: Timestamp,
     /// True length; `None`: its rates are not known.

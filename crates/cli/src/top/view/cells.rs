@@ -41,6 +41,7 @@ pub fn text(model: &Model, pane: Pane, line: &Line, column: Column, whole: Whole
         Column::Pid => line.id.pid.to_string(),
         Column::User => row.map(user).unwrap_or_default(),
         Column::Name => row.map(|row| command(model, row)).unwrap_or_default(),
+        Column::Unit => row.map(unit).unwrap_or_default(),
         Column::Connections if line.activity == Activity::Exited => "-".to_owned(),
         Column::Connections => or_unknown(line.connections.map(|n| n.to_string())),
         Column::Rx => moved(model, pane, line.rx),
@@ -183,6 +184,18 @@ fn mark(activity: Activity) -> &'static str {
         Activity::Idle => "",
         Activity::Exited => "×",
     }
+}
+
+// What it runs in: the container, if it is in one.
+fn unit(row: &ProcessRow) -> String {
+    let facts = &row.facts;
+    let container = facts.container.as_ref().map(|container| {
+        container
+            .name
+            .clone()
+            .unwrap_or_else(|| container.id.chars().take(12).collect())
+    });
+    container.or_else(|| facts.unit.clone()).unwrap_or_default()
 }
 
 fn user(row: &ProcessRow) -> String {

@@ -155,7 +155,7 @@ fn labelled(model: &Model, row: &ProcessRow, fact: Fact, span: Span, pen: &mut P
         Fact::Command | Fact::Brief => ("cmd", cells::command_line(facts), Role::Plain),
         Fact::Executable => (
             "exe",
-            facts.exe.clone().unwrap_or_else(|| unknown()),
+            facts.exe.clone().unwrap_or_else(unknown),
             Role::Plain,
         ),
         Fact::Owner => ("user", owner(model, facts), Role::Plain),

@@ -1,13 +1,20 @@
 //! The filter on the screen.
 
 use crossterm::event::KeyCode;
+use netmon_api::filter::Filter;
 
 use super::text;
+use crate::session::watch::Details;
+use crate::top::action::Action;
 use crate::top::fixture;
 use crate::top::fixture::hands;
 use crate::top::fixture::NOW;
+use crate::top::layout::Size;
 use crate::top::model::position::Position;
+use crate::top::model::screen::Pane;
+use crate::top::model::Coverage;
 use crate::top::model::Model;
+use crate::top::model::Opening;
 
 fn filtered(words: &str) -> Model {
     let mut model = fixture::model(80, 24);
@@ -136,4 +143,30 @@ fn help_of_the_language_comes_and_goes_over_the_prompt() {
     assert!(model.types_filter());
     hands::press(&mut model, ">1M");
     assert_eq!(hands::pids(&model), [21934, 1187]);
+}
+
+#[test]
+fn options_about_connections_leave_only_their_bytes() {
+    let mut model = Model::new(Opening {
+        narrow: Some(Filter::parse("lport:443").unwrap()),
+        coverage: Coverage::Selected,
+        ..fixture::opening(NOW - 1)
+    });
+    model.apply(Action::Resize(Size {
+        width: 80,
+        height: 24,
+    }));
+    assert_eq!(model.wants(), Details::Connections);
+    fixture::feed(&mut model, fixture::web01(NOW));
+    let nginx = model.list(Pane::Live).lines()[0];
+    assert_eq!(nginx.id.pid, 1187);
+    // All but what nginx asks of the machine behind it.
+    assert_eq!(nginx.rx, Some(1945 + 921 + 310));
+    assert_eq!(nginx.connections, Some(5));
+    assert_eq!(nginx.total, None);
+    let screen = text(&model);
+    assert!(row(&screen, 8).contains("n/a"), "{screen}");
+    assert!(row(&screen, 1).contains("RX 3.10KiB/s"), "{screen}");
+    // The history has no connections, so it is not asked.
+    assert!(model.next_question().is_none());
 }

@@ -42,10 +42,30 @@ fn hints(model: &Model) -> &'static [&'static str] {
         }
         Popup::Messages { .. } => return &["! or Esc close", "↑/↓ scroll"],
         Popup::Syntax { .. } => return &["F1 or Esc close", "↑/↓ scroll"],
+        Popup::ColumnMenu { .. } => return &["Space show/hide", "↑/↓ choose", "Esc leave"],
+        Popup::Copy => {
+            return &[
+                "copy:",
+                "p pid",
+                "c command line",
+                "a remote address",
+                "r row",
+                "j row as JSON",
+                "Esc leave",
+            ]
+        }
         Popup::Prompt(_) | Popup::None => {}
     }
     if model.link.offline().is_some() {
-        return &["R retry now", "←/→ time", "? help", "q quit", "! messages"];
+        return &[
+            "R retry now",
+            "←/→ time",
+            "/ filter",
+            "↵ details",
+            "? help",
+            "q quit",
+            "! messages",
+        ];
     }
     let details = model.plan().details.is_some();
     match (model.stage(), model.position) {
@@ -87,12 +107,23 @@ fn hints(model: &Model) -> &'static [&'static str] {
         ];
     }
     match (model.position, model.screen) {
-        (Position::Paused { .. }, _) => &["Space resume", "←/→ time", "P peak", "? help", "q quit"],
+        (Position::Paused { .. }, _) => &[
+            "Space resume",
+            "←/→ time",
+            "↵ details",
+            "y copy",
+            "W write file",
+            "/ filter",
+            "? help",
+            "P peak",
+            "q quit",
+        ],
         (Position::History { .. }, _) => &[
             "←/→ 1s",
             "[ ] 10s",
             "{ } 60s",
-            "P peak",
+            "@ go to time",
+            "P next peak",
             "L live",
             "Esc back",
             "? help",
@@ -115,7 +146,7 @@ fn hints(model: &Model) -> &'static [&'static str] {
         (Position::Live, Screen::Agent) => &[
             "1 live",
             "2 exited",
-            "5 chart",
+            "3 connections",
             "↑/↓ scroll",
             "R refresh",
             "? help",
@@ -175,11 +206,11 @@ fn live(width: u16) -> &'static [&'static str] {
             "Enter details",
             "Space pause",
             "←/→ time",
+            "@ go to",
             "P peak",
             "u bits",
             "o loopback",
             "3 connections",
-            "5 chart",
         ],
     }
 }

@@ -29,7 +29,8 @@ pub fn render(model: &Model, (entry, members): (&Entry, Vec<&Line>), area: Area,
     let hint = match (model.stage(), area.width) {
         (Stage::Full, _) => "Esc back",
         (_, 80..) => "Enter full screen · d close",
-        _ => "d close",
+        (Stage::Beside, _) => "d close",
+        (Stage::Closed, _) => "Enter full screen",
     };
     let border = match model.stage() {
         Stage::Full => Border::Focused,
@@ -83,7 +84,7 @@ fn processes(model: &Model, members: &[&Line], area: Area, pen: &mut Pen) {
     let whole = Whole {
         rate: model.rate_of_all(),
     };
-    let columns = columns::fit(Pane::Live, area.width);
+    let columns = columns::fit(Pane::Live, columns::Chosen::default(), area.width);
     let row = |y: u16, text: &dyn Fn(Column) -> String, line: Option<&Line>, pen: &mut Pen| {
         for placed in &columns {
             let span = Span {

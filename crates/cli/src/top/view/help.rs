@@ -54,7 +54,7 @@ pub fn render(model: &Model, from: usize, pen: &mut Pen) {
                             width: keys_width,
                             ..span
                         },
-                        keys,
+                        &model.bindings.label(keys),
                         Role::Plain,
                     );
                     let before = keys_width + 2;

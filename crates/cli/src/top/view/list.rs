@@ -19,11 +19,13 @@ use crate::top::layout::Panel;
 use crate::top::model::line::Activity;
 use crate::top::model::line::Line;
 use crate::top::model::list::Entry;
+use crate::top::model::list::Hold;
 use crate::top::model::outline::Shape;
 use crate::top::model::position::Position;
 use crate::top::model::screen::Pane;
 use crate::top::model::screen::Screen;
 use crate::top::model::settings::Idle;
+use crate::top::model::settings::Mix;
 use crate::top::model::settings::Numbers;
 use crate::top::model::sort::Direction;
 use crate::top::model::Coverage;
@@ -49,7 +51,7 @@ pub fn render(model: &Model, panel: Panel, pen: &mut Pen) {
         empty::render(model, pane, area.inner(), pen);
         return;
     }
-    let columns = columns::fit(pane, area.inner().width);
+    let columns = columns::fit(pane, model.chosen(pane), area.inner().width);
     headers(model, pane, area, &columns, pen);
     let whole = Whole {
         rate: model.rate_of_all(),
@@ -97,7 +99,7 @@ pub fn title(model: &Model, pane: Pane, area: Area, border: Border) -> String {
             title.push_str(&format!(" · {}", model.arrangement().unwrap_or_default()));
         }
         Pane::Live if area.width >= 95 && model.position == Position::Live => {
-            title.push_str(&format!(" · {} processes", running(model)));
+            title.push_str(&format!(" · {}", counted(running(model))));
         }
         Pane::Live => {}
         Pane::Exited => title.push_str(&format!(" · {}", model.settings.window.title())),
@@ -117,6 +119,12 @@ pub fn title(model: &Model, pane: Pane, area: Area, border: Border) -> String {
     }
     if pane == Pane::Live && model.settings.idle == Idle::Hidden {
         title.push_str(" · IDLE HIDDEN");
+    }
+    if pane == Pane::Live && model.settings.mix == Mix::Together {
+        title.push_str(" · WITH EXITED");
+    }
+    if model.list(pane).hold == Hold::Middle {
+        title.push_str(" · FOLLOW");
     }
     if model.frozen(pane) {
         title.push_str(" · ORDER FROZEN");
@@ -311,6 +319,13 @@ fn running(model: &Model) -> usize {
         .count()
 }
 
+fn counted(processes: usize) -> String {
+    match processes {
+        1 => "1 process".to_owned(),
+        count => format!("{count} processes"),
+    }
+}
+
 fn processes(model: &Model) -> String {
     let all = model.processes().unwrap_or(0);
     let shown = running(model);
@@ -320,6 +335,6 @@ fn processes(model: &Model) -> String {
     if narrow && shown < all {
         format!("{shown} of {all}")
     } else {
-        format!("{shown} processes")
+        counted(shown)
     }
 }

@@ -7,6 +7,8 @@ use ratatui::style::Modifier;
 use ratatui::style::Style;
 
 use crate::top::model::settings::Charset;
+use crate::top::model::settings::Ink;
+use crate::top::model::settings::Palette;
 use crate::top::model::settings::Theme;
 
 /// What a piece of the screen is.
@@ -37,6 +39,8 @@ pub enum Role {
 pub struct Look {
     /// Colours.
     pub theme: Theme,
+    /// Colours that come before those of the theme.
+    pub palette: Palette,
     /// Characters.
     pub charset: Charset,
 }
@@ -47,13 +51,13 @@ impl Look {
         let plain = Style::new();
         let style = match role {
             Role::Plain => plain,
-            Role::Rx => self.coloured(Color::Cyan, Color::Blue),
-            Role::Tx => self.coloured(Color::Magenta, Color::Magenta),
+            Role::Rx => self.coloured(self.palette.rx, Color::Cyan, Color::Blue),
+            Role::Tx => self.coloured(self.palette.tx, Color::Magenta, Color::Magenta),
             Role::SortHeader => plain.add_modifier(Modifier::BOLD | Modifier::UNDERLINED),
             Role::Bar => plain.add_modifier(Modifier::REVERSED),
             Role::Faint => plain.add_modifier(Modifier::DIM),
-            Role::Mode => self.word(Color::Yellow, Color::Magenta),
-            Role::Alarm => self.word(Color::Red, Color::Red),
+            Role::Mode => self.word(self.palette.mode, Color::Yellow, Color::Magenta),
+            Role::Alarm => self.word(self.palette.alarm, Color::Red, Color::Red),
             Role::Strong => plain.add_modifier(Modifier::BOLD),
         };
         match self.theme {
@@ -64,7 +68,29 @@ impl Look {
         }
     }
 
-    fn coloured(self, dark: Color, light: Color) -> Style {
+    fn coloured(self, chosen: Option<Ink>, dark: Color, light: Color) -> Style {
+        const COLORS: [Color; 16] = [
+            Color::Black,
+            Color::Red,
+            Color::Green,
+            Color::Yellow,
+            Color::Blue,
+            Color::Magenta,
+            Color::Cyan,
+            Color::Gray,
+            Color::DarkGray,
+            Color::LightRed,
+            Color::LightGreen,
+            Color::LightYellow,
+            Color::LightBlue,
+            Color::LightMagenta,
+            Color::LightCyan,
+            Color::White,
+        ];
+        let chosen = chosen.and_then(|ink| COLORS.get(usize::from(ink.0)));
+        if let (Some(color), false) = (chosen, self.theme == Theme::Mono) {
+            return Style::new().fg(*color);
+        }
         match self.theme {
             Theme::Dark | Theme::Contrast => Style::new().fg(dark),
             Theme::Light => Style::new().fg(light),
@@ -72,8 +98,10 @@ impl Look {
         }
     }
 
-    fn word(self, dark: Color, light: Color) -> Style {
-        let style = self.coloured(dark, light).add_modifier(Modifier::BOLD);
+    fn word(self, chosen: Option<Ink>, dark: Color, light: Color) -> Style {
+        let style = self
+            .coloured(chosen, dark, light)
+            .add_modifier(Modifier::BOLD);
         match self.theme {
             Theme::Mono => style.add_modifier(Modifier::REVERSED),
             Theme::Dark | Theme::Light | Theme::Contrast => style,

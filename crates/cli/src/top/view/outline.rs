@@ -70,7 +70,9 @@ pub fn render(model: &Model, area: Area, pen: &mut Pen) {
 pub fn columns(model: &Model, inner_width: u16) -> Vec<Placed> {
     match model.shape() {
         Shape::Groups(_) => grouped::fit(inner_width),
-        Shape::Flat | Shape::Tree => columns::fit(Pane::Live, inner_width),
+        Shape::Flat | Shape::Tree => {
+            columns::fit(Pane::Live, model.chosen(Pane::Live), inner_width)
+        }
     }
 }
 
@@ -137,7 +139,10 @@ fn member(model: &Model, entry: &Entry, plain: &dyn Fn(Column) -> String) -> Str
         .row(id)
         .map(|row| cells::command_line(&row.facts))
         .unwrap_or_default();
-    format!("{} {command}", id.pid)
+    // In a narrow column directories would be all that there is to read.
+    let program = command.split(' ').next().unwrap_or_default();
+    let directories = program.rfind('/').map_or(0, |at| at + 1);
+    format!("{} {}", id.pid, &command[directories..])
 }
 
 fn turned(open: bool) -> &'static str {

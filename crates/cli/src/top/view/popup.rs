@@ -9,6 +9,7 @@ use super::pen::Span;
 use crate::top::layout::Area;
 use crate::top::layout::Size;
 use crate::top::model::arrange::CHOICES;
+use crate::top::model::column_menu::Place;
 use crate::top::model::outline::Shape;
 use crate::top::model::sort::Direction;
 use crate::top::model::Model;
@@ -37,6 +38,44 @@ pub fn sort_menu(model: &Model, choice: usize, pen: &mut Pen) {
         };
         let text = format!("{mark}{arrow} {:<8} {}", line.title, line.meaning);
         pen.put(span, &text, Role::Plain);
+        if index == choice {
+            pen.mark(span, Modifier::REVERSED);
+        }
+    }
+}
+
+/// Draws the columns to choose from.
+pub fn column_menu(model: &Model, choice: usize, pen: &mut Pen) {
+    let choices = model.column_choices();
+    let area = centred(model.size, 52, choices.len());
+    pen.clear(area);
+    pen.frame(area, Border::Focused, ["Columns", "Space show/hide"]);
+    let inner = area.inner();
+    let from = (choice + 1).saturating_sub(usize::from(inner.height));
+    let shown = choices.iter().enumerate().skip(from);
+    for (y, (index, line)) in (inner.y..inner.y + inner.height).zip(shown) {
+        let span = Span {
+            x: inner.x,
+            y,
+            width: inner.width,
+        };
+        let mark = if index == choice { ">" } else { " " };
+        let place = match line.place {
+            Place::Shown => "[x]",
+            Place::NoRoom => "[-]",
+            Place::Hidden => "[ ]",
+        };
+        let room = if line.place == Place::NoRoom {
+            " (no room)"
+        } else {
+            ""
+        };
+        let (id, meaning) = (line.column.id(), line.column.meaning());
+        pen.put(
+            span,
+            &format!("{mark} {place} {id:<9} {meaning}{room}"),
+            Role::Plain,
+        );
         if index == choice {
             pen.mark(span, Modifier::REVERSED);
         }

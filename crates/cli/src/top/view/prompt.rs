@@ -17,6 +17,10 @@ pub fn render(model: &Model, purpose: Purpose, pen: &mut Pen) {
             let hints = format!("{shown} of {all} · ↵ keep · Esc cancel · F1 syntax");
             ("/ ", hints)
         }
+        Purpose::File => {
+            let hints = ".json for JSON · ↵ write · Esc cancel".to_owned();
+            ("write rows to ", hints)
+        }
         Purpose::Moment => {
             let hints = "-5m  17:41  yesterday 03:12  boot · ↵ go · Esc cancel".to_owned();
             ("go to ", hints)
