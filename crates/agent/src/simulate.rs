@@ -2,6 +2,7 @@
 //! what is on the screen. Only the collector is replaced; ledger, history, hub and service are the real
 //! ones. In test builds only (feature `simulate`).
 
+mod hooks;
 mod kernel;
 mod member;
 mod orders;
@@ -21,13 +22,10 @@ use std::time::Duration;
 use std::time::Instant;
 
 use anyhow::Context;
-use netmon_bpf::plan::Hook;
 use netmon_bpf::plan::HookSet;
-use netmon_bpf::plan::Kind;
 use netmon_bpf::preemption::Preemption;
 use netmon_bpf::traffic::Entries;
 use netmon_bpf::traffic::Handover;
-use netmon_bpf::traffic::HookState;
 use nix::sys::stat::Mode;
 use nix::unistd::mkfifo;
 use tokio::sync::mpsc::Sender;
@@ -184,7 +182,7 @@ impl Simulation {
         for collected in &mut past[..asked] {
             collected.reading.connections.open = None;
         }
-        past[0].hooks = Some(hooks());
+        past[0].hooks = Some(hooks::attached());
         self.kernel.tick = self.world.tick();
         self.set_clock(self.world.time());
         self.keep();
@@ -305,66 +303,6 @@ impl Simulation {
             .context("start the reader of orders")?;
         Ok(lines)
     }
-}
-
-/// What a kernel with set T would have attached.
-fn hooks() -> Vec<HookState> {
-    let attached = |(number, (program, target, kind, purpose))| HookState {
-        hook: Hook {
-            program,
-            target,
-            kind,
-            purpose,
-        },
-        program_id: Some(number),
-        missed_events: Some(0),
-        reason: None,
-    };
-    let all = [
-        (
-            "call_tx",
-            "sock:sock_send_length",
-            Kind::Tracepoint,
-            "TCP and UDP send",
-        ),
-        (
-            "call_rx",
-            "sock:sock_recv_length",
-            Kind::Tracepoint,
-            "UDP, MPTCP and kTLS receive",
-        ),
-        (
-            "tcp_rx",
-            "tcp:tcp_rcv_space_adjust",
-            Kind::Tracepoint,
-            "TCP receive",
-        ),
-        (
-            "process_exit",
-            "sched:sched_process_exit",
-            Kind::Tracepoint,
-            "end of processes",
-        ),
-        (
-            "tcp_destroy",
-            "tcp:tcp_destroy_sock",
-            Kind::Tracepoint,
-            "end of TCP sockets",
-        ),
-        (
-            "socket_release",
-            "sock_release",
-            Kind::Cgroup,
-            "end of UDP sockets",
-        ),
-        (
-            "udp_tx4",
-            "sendmsg4",
-            Kind::Cgroup,
-            "peers of unconnected UDP",
-        ),
-    ];
-    (31u32..).zip(all).map(attached).collect()
 }
 
 #[cfg(test)]

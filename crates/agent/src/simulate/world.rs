@@ -156,6 +156,7 @@ impl World {
                     ((NAMESPACE, ETH0), "eth0".into()),
                     ((NAMESPACE, LO), "lo".into()),
                 ]),
+                ..Told::default()
             },
             ..Reading::default()
         };
