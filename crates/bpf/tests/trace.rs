@@ -87,9 +87,8 @@ fn drain(tracer: &mut Tracer) -> Vec<Event> {
 }
 
 /// Both ways over one connection, and its end as `end` says.
-fn move_tcp(address: &str, end: End) -> u16 {
+fn move_tcp(address: &str, end: End) {
     let listener = TcpListener::bind(address).unwrap();
-    let port = listener.local_addr().unwrap().port();
     let mut client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
     let (mut server, _) = listener.accept().unwrap();
     client.write_all(&[7; 1000]).unwrap();
@@ -101,8 +100,10 @@ fn move_tcp(address: &str, end: End) -> u16 {
     }
     // A socket that is closed with something unread resets its connection.
     std::thread::sleep(Duration::from_millis(50));
-    port
 }
+
+/// The machine has other traffic too.
+const PORTS: [u16; 4] = [47_111, 47_112, 47_113, 47_114];
 
 #[derive(PartialEq, Eq)]
 enum End {
@@ -110,9 +111,9 @@ enum End {
     Unread,
 }
 
-fn move_udp(address: &str) {
-    let a = UdpSocket::bind(address).unwrap();
-    let b = UdpSocket::bind(address).unwrap();
+fn move_udp(from: &str, to: &str) {
+    let a = UdpSocket::bind(from).unwrap();
+    let b = UdpSocket::bind(to).unwrap();
     let to = b.local_addr().unwrap();
     a.send_to(&[1; 333], to).unwrap();
     let mut buffer = [0; 400];
@@ -124,7 +125,7 @@ fn move_udp(address: &str) {
 
 /// A connection that a listener has no room for: its SYN is dropped and sent again.
 fn overflow() {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let listener = TcpListener::bind(("127.0.0.1", PORTS[3])).unwrap();
     let to = listener.local_addr().unwrap();
     // SAFETY: a second listen() on a listening socket changes its backlog.
     unsafe { libc::listen(std::os::fd::AsRawFd::as_raw_fd(&listener), 0) };
@@ -148,7 +149,15 @@ fn every_hooked_point_fires() {
         pids: vec![std::process::id()],
         ..Filter::default()
     };
-    tracer.open(0, &Wish::default()).unwrap();
+    let ports = Filter {
+        ports: PORTS.to_vec(),
+        ..Filter::default()
+    };
+    let wish = Wish {
+        filter: ports.clone(),
+        ..Wish::default()
+    };
+    tracer.open(0, &wish).unwrap();
     let own = Wish {
         filter: process,
         headers: true,
@@ -156,14 +165,15 @@ fn every_hooked_point_fires() {
     };
     tracer.open(1, &own).unwrap();
     let counts = Wish {
+        filter: ports,
         counts_only: true,
         ..Wish::default()
     };
     tracer.open(2, &counts).unwrap();
-    for address in ["127.0.0.1:0", "[::1]:0"] {
-        move_tcp(address, End::Read);
-        move_tcp(address, End::Unread);
-        move_udp(address);
+    for host in ["127.0.0.1", "[::1]"] {
+        move_tcp(&format!("{host}:{}", PORTS[0]), End::Read);
+        move_tcp(&format!("{host}:{}", PORTS[1]), End::Unread);
+        move_udp(&format!("{host}:0"), &format!("{host}:{}", PORTS[2]));
     }
     overflow();
     let events = drain(&mut tracer);

@@ -6,6 +6,7 @@ pub mod capabilities;
 pub mod fold;
 pub mod history;
 pub mod merge;
+pub mod successor;
 pub mod trace;
 pub mod watch;
 
@@ -257,7 +258,8 @@ impl Session {
         &mut self,
         request: v1::WatchTrafficRequest,
     ) -> Result<Streaming<v1::WatchTrafficResponse>, Failure> {
-        let limit = self.target.connect_timeout;
+        // A subscription with connections begins when they have been counted.
+        let limit = self.target.connect_timeout.max(self.patience());
         let stream = tokio::time::timeout(limit, self.client.watch_traffic(request))
             .await
             .map_err(|_| Failure::silent(&self.target, limit))?

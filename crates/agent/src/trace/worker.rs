@@ -26,7 +26,7 @@ use super::Refusal;
 use super::TraceLease;
 use crate::causes::report;
 
-/// Between looks into the ring, which holds some 3,000 events.
+/// Between looks into the ring, which holds some 11,000 events.
 const TURN: Duration = Duration::from_millis(10);
 /// Looks into the ring of one turn, when it was full.
 const DRAINS: usize = 8;

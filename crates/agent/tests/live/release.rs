@@ -67,6 +67,5 @@ for _ in range(1000):
     let busy = resident(stage.agent_pid());
     println!("ready after {started:?}; RSS quiet {quiet} kB, after 1,000 processes {busy} kB");
     assert_eq!(exact, 1000);
-    // Two of these are the ring of closed connections, a megabyte of the kernel's that is mapped twice.
-    assert!(busy <= 17 * 1024, "RSS {busy} kB is over 17 MB");
+    assert!(busy <= 15 * 1024, "RSS {busy} kB is over 15 MB");
 }

@@ -68,7 +68,7 @@ fn start(stage: &Stage, arguments: &[&str], file: &Path) -> Child {
         .unwrap();
     let begin = Instant::now();
     while fs::metadata(file).map_or(0, |file| file.len()) == 0 {
-        assert!(begin.elapsed() < Duration::from_secs(20), "{}", stage.log());
+        assert!(begin.elapsed() < Duration::from_secs(60), "{}", stage.log());
         std::thread::sleep(Duration::from_millis(20));
     }
     child
@@ -139,7 +139,7 @@ fn a_capture_has_every_segment_that_tcpdump_saw() {
     let begin = Instant::now();
     while fs::metadata(&dump).map_or(0, |file| file.len()) == 0 {
         assert!(
-            begin.elapsed() < Duration::from_secs(20),
+            begin.elapsed() < Duration::from_secs(60),
             "tcpdump does not start"
         );
         std::thread::sleep(Duration::from_millis(20));

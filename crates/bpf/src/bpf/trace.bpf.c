@@ -28,7 +28,11 @@ static __always_inline int packet_on_device(enum point point, const struct sk_bu
 {
 	struct sight_of *s = look(point);
 
-	return s ? packet(s, skb, BPF_CORE_READ(skb, dev), BPF_CORE_READ(skb, sk)) : 0;
+	if (!s || !read_packet(&s->event, &s->span, skb))
+		return 0;
+	read_ends(skb, &s->device, &s->sk);
+	tell(s);
+	return 0;
 }
 
 static __always_inline int arriving(enum point point, const struct sk_buff *skb)
@@ -37,8 +41,7 @@ static __always_inline int arriving(enum point point, const struct sk_buff *skb)
 
 	if (!s || !read_arriving(&s->event, &s->span, skb))
 		return 0;
-	s->device = (__u64)BPF_CORE_READ(skb, dev);
-	s->sk = (__u64)BPF_CORE_READ(skb, sk);
+	read_ends(skb, &s->device, &s->sk);
 	tell(s);
 	return 0;
 }
@@ -184,8 +187,7 @@ int net_dev_start_xmit(struct trace_event_raw_net_dev_start_xmit *ctx)
 		kept->event.skb = 0;
 		return 0;
 	}
-	s->device = (__u64)BPF_CORE_READ(skb, dev);
-	s->sk = (__u64)BPF_CORE_READ(skb, sk);
+	read_ends(skb, &s->device, &s->sk);
 	*kept = *s;
 	tell(s);
 	return 0;

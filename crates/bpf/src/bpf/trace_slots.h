@@ -43,7 +43,7 @@ struct {
 	__type(value, struct bucket);
 } buckets SEC(".maps");
 
-/* By slot * POINTS + point. Per CPU and atomic: an interrupt may come in the middle. */
+/* By slot * POINTS + point. Per CPU; atomic where another program may come in the middle. */
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
 	__uint(max_entries, SLOTS * POINTS);
@@ -51,10 +51,11 @@ struct {
 	__type(value, struct tally);
 } tallies SEC(".maps");
 
-/* Full: counted as lost, per slot and point. */
+/* Full: counted as lost, per slot and point. Room for what one viewer is told in a second, all at once
+ * at its begin. */
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
-	__uint(max_entries, 512 * 1024);
+	__uint(max_entries, 2 * 1024 * 1024);
 } events SEC(".maps");
 
 /* Never read: puts the layout of ring records into the object's type information. */
@@ -303,6 +304,14 @@ static __noinline int put(struct sight_of *s)
 	return 0;
 }
 
+static __always_inline void add(const struct sight_of *s, __u64 *count, __u64 more)
+{
+	if (s->taken)
+		__sync_fetch_and_add(count, more);
+	else
+		*count += more;
+}
+
 /* Counts the packet for each slot that takes it, and tells those whose turn it is. */
 static __noinline void tell(struct sight_of *s)
 {
@@ -322,13 +331,13 @@ static __noinline void tell(struct sight_of *s)
 		tally = bpf_map_lookup_elem(&tallies, &key);
 		if (!filter || !bucket || !tally || !takes(filter, s))
 			continue;
-		__sync_fetch_and_add(&tally->matched, 1);
-		if (e->known & KNOWN_LENGTH)
-			__sync_fetch_and_add(&tally->bytes, e->length);
+		add(s, &tally->matched, 1);
+		if (e->length)
+			add(s, &tally->bytes, e->length);
 		if (filter->counts_only)
 			continue;
 		if (!admit(filter, bucket, e)) {
-			__sync_fetch_and_add(&tally->suppressed, 1);
+			add(s, &tally->suppressed, 1);
 			continue;
 		}
 		e->slots |= 1 << i;
@@ -352,7 +361,7 @@ static __noinline void tell(struct sight_of *s)
 		tally = bpf_map_lookup_elem(&tallies, &key);
 		if (!bucket || !tally)
 			continue;
-		__sync_fetch_and_add(&tally->lost, 1);
+		add(s, &tally->lost, 1);
 		__sync_fetch_and_add(&bucket->breaks, 1);
 	}
 }

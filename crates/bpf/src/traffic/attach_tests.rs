@@ -173,7 +173,7 @@ impl Flood {
 }
 
 /// UDP over IPv4 loopback that this process has sent: bytes and calls.
-fn sent(probe: &mut Probe) -> (u64, u64) {
+pub(in crate::traffic) fn sent(probe: &mut Probe) -> (u64, u64) {
     let reading = probe.read(Census::None).unwrap();
     let mine = reading
         .processes

@@ -7,11 +7,13 @@ use std::net::UdpSocket;
 use std::os::fd::AsRawFd;
 use std::os::fd::FromRawFd;
 use std::os::fd::OwnedFd;
+use std::time::Duration;
 use std::time::Instant;
 
 use libbpf_rs::libbpf_sys;
 
 use super::attach::tests::options;
+use super::attach::tests::sent;
 use super::Probe;
 use crate::plan::Hook;
 use crate::plan::Kind;
@@ -135,11 +137,14 @@ fn what_a_send_costs() {
     let Some(options) = options("cost") else {
         return;
     };
-    let probe = Probe::start(&options).unwrap();
+    let mut probe = Probe::start(&options).unwrap();
     let (set, hooks) = (probe.hook_set(), probe.hooks());
     let counted = send_takes();
+    assert!(sent(&mut probe).1 >= u64::from(SENDS), "they were counted");
     drop(probe);
     drop(options);
+    // The kernel detaches programs some time after their pins are gone.
+    std::thread::sleep(Duration::from_secs(2));
     let none = send_takes();
     let place = hooks.iter().map(|state| state.hook);
     let place = place

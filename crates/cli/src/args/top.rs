@@ -38,7 +38,7 @@ Keys:
   e E t                      expand one, all; process tree
   i x o                      idle rows, ended rows, loopback
   m z u U w                  rates or totals, zero, bits, powers of 1000, average
-  l C                        command lines, columns
+  l C H                      command lines, columns, host names
   y W                        copy a field, write the rows to a file
   ! R T M                    messages, retry, theme, mouse
   ^R ^L ^Z                   reset the view, redraw, stop

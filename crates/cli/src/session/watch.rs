@@ -10,11 +10,14 @@ use tokio::sync::mpsc;
 use tokio::sync::watch;
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
+use tokio::time::Instant;
 use tonic::Streaming;
 
 use super::agent::Agent;
 use super::backoff::Backoff;
 use super::fold::Fold;
+use super::successor::Coming;
+use super::successor::Successor;
 use super::Session;
 use crate::failure::Failure;
 use crate::row::decode::timestamp;
@@ -193,8 +196,18 @@ struct Seen {
     instance: String,
 }
 
+/// When a subscription that could not be changed is tried again.
+const ASK_AGAIN: Duration = Duration::from_secs(5);
+
 /// Nobody listens any more.
 struct Unheard;
+
+async fn sleep_until(time: Option<Instant>) {
+    match time {
+        Some(time) => tokio::time::sleep_until(time).await,
+        None => std::future::pending().await,
+    }
+}
 
 impl Follower {
     async fn run(mut self, mut session: Session) {
@@ -225,22 +238,65 @@ impl Follower {
         };
         self.tell(details, None).await?;
         let patience = session.patience();
+        let mut coming = Coming::Nobody;
+        let mut again = None;
         loop {
-            let event = tokio::select! {
-                event = next_message(&mut stream, patience) => event,
-                Ok(()) = self.wishes.changed() => {
-                    match self.switch(session, stream, &instance).await? {
-                        Ok(switched) => stream = switched,
-                        Err(why) => return Ok(why),
+            let last = self.last.as_ref().map(|seen| seen.seq);
+            if let Some(successor) = coming.take(last) {
+                stream = self.succeed(successor, &instance).await?;
+                continue;
+            }
+            tokio::select! {
+                event = next_message(&mut stream, patience) => match event {
+                    Ok(event) => self.take(event, &instance).await?,
+                    Err(ended) => return Ok(ended.why(session)),
+                },
+                step = coming.step(patience), if coming.is_behind(last) => {
+                    // The first one goes on as if nothing had been asked.
+                    if let Err(why) = step {
+                        tracing::warn!(why = %why.headline(), "no subscription with other details");
+                        coming = Coming::Nobody;
+                        again = Some(Instant::now() + ASK_AGAIN);
                     }
-                    continue;
                 }
-            };
-            match event {
-                Ok(event) => self.take(event, &instance).await?,
-                Err(ended) => return Ok(ended.why(session)),
+                Ok(()) = self.wishes.changed() => {
+                    again = None;
+                    coming = self.begin(session);
+                }
+                () = sleep_until(again) => {
+                    again = None;
+                    coming = self.begin(session);
+                }
             }
         }
+    }
+
+    // Another subscription, if what is wished differs from what there is.
+    fn begin(&mut self, session: &Session) -> Coming {
+        let details = *self.wishes.borrow_and_update();
+        if details == self.details {
+            return Coming::Nobody;
+        }
+        let fold = self.fold.successor();
+        Coming::begin(session.clone(), self.request(details), fold, details)
+    }
+
+    async fn succeed(&mut self, successor: Successor, instance: &str) -> Result<Messages, Unheard> {
+        let Successor {
+            stream,
+            fold,
+            sample,
+            details,
+        } = successor;
+        self.fold = fold;
+        let last = self.last.as_ref().map(|seen| seen.seq);
+        if last == Some(sample.seq) {
+            self.tell(details, Some(Box::new(sample))).await?;
+        } else {
+            self.tell(details, None).await?;
+            self.pass_on(sample, instance).await?;
+        }
+        Ok(stream)
     }
 
     fn request(&self, details: Details) -> v1::WatchTrafficRequest {
@@ -265,57 +321,6 @@ impl Follower {
             Some(sample) => self.pass_on(sample, instance).await,
             None => Ok(()),
         }
-    }
-
-    // Another subscription in the place of `stream`, without a hole between them.
-    async fn switch(
-        &mut self,
-        session: &mut Session,
-        mut stream: Messages,
-        instance: &str,
-    ) -> Result<Result<Messages, Failure>, Unheard> {
-        let details = *self.wishes.borrow_and_update();
-        if details == self.details {
-            return Ok(Ok(stream));
-        }
-        let mut fresh = match session.subscribe(self.request(details)).await {
-            Ok(fresh) => fresh,
-            Err(why) => return Ok(Err(why)),
-        };
-        let patience = session.patience();
-        let mut fold = self.fold.successor();
-        let sample = loop {
-            match next_message(&mut fresh, patience).await {
-                Ok(Wire::Snapshot(part)) => {
-                    if let Some(sample) = fold.snapshot(part) {
-                        break current(sample);
-                    }
-                }
-                // What is missing before the snapshot comes from the old stream.
-                Ok(_) => {}
-                Err(ended) => return Ok(Err(ended.why(session))),
-            }
-        };
-        // Nothing was passed on yet: the snapshot of one stream is as good as the other's.
-        while self
-            .last
-            .as_ref()
-            .is_some_and(|last| last.seq.saturating_add(1) < sample.seq)
-        {
-            match next_message(&mut stream, patience).await {
-                Ok(event) => self.take(event, instance).await?,
-                Err(ended) => return Ok(Err(ended.why(session))),
-            }
-        }
-        self.fold = fold;
-        let seen = self.last.as_ref().map(|last| last.seq);
-        if seen == Some(sample.seq) {
-            self.tell(details, Some(Box::new(sample))).await?;
-        } else {
-            self.tell(details, None).await?;
-            self.pass_on(sample, instance).await?;
-        }
-        Ok(Ok(fresh))
     }
 
     async fn tell(&mut self, details: Details, again: Option<Box<Sample>>) -> Result<(), Unheard> {
@@ -395,15 +400,18 @@ pub(super) fn current(mut sample: Sample) -> Sample {
     sample
 }
 
-type Messages = Streaming<v1::WatchTrafficResponse>;
+/// Messages of a subscription.
+pub(super) type Messages = Streaming<v1::WatchTrafficResponse>;
 
-enum Ended {
+/// Why a stream ends.
+pub(super) enum Ended {
     Silent(Duration),
     Closed(Option<tonic::Status>),
 }
 
 impl Ended {
-    fn why(self, session: &Session) -> Failure {
+    /// For the user.
+    pub(super) fn why(self, session: &Session) -> Failure {
         match self {
             Self::Silent(patience) => Failure::silent(session.target(), patience),
             Self::Closed(status) => session.lost(status.as_ref()),
@@ -428,7 +436,7 @@ async fn message(
     None
 }
 
-async fn next_message(stream: &mut Messages, patience: Duration) -> Result<Wire, Ended> {
+pub(super) async fn next_message(stream: &mut Messages, patience: Duration) -> Result<Wire, Ended> {
     loop {
         let message = message(stream, patience)
             .await

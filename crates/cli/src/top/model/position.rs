@@ -57,15 +57,20 @@ impl Position {
         }
     }
 
-    /// Goes to a tick. After the newest: back to the present.
+    /// Goes to the tick that a step is part of. After the newest: back to the present.
     pub fn go(self, past: &Past, at: TickNumber, towards: Towards) -> Self {
+        self.go_towards(past, past.whole(at), towards)
+    }
+
+    // To the next tick in a direction: a step that is part of a longer tick leads out of it.
+    fn go_towards(self, past: &Past, at: TickNumber, towards: Towards) -> Self {
         let Some((edge, newest)) = self.edge(past).zip(past.newest()) else {
             return self;
         };
         if at > newest {
             return Self::Live;
         }
-        match past.nearest(past.whole(at), towards) {
+        match past.nearest(at, towards) {
             Some(at) => Self::History { at, edge },
             None => self,
         }
@@ -78,9 +83,9 @@ impl Position {
         };
         match (towards, self) {
             (Towards::Newer, Self::Live) => self,
-            (Towards::Newer, _) => self.go(past, now.saturating_add(by), towards),
+            (Towards::Newer, _) => self.go_towards(past, now.saturating_add(by), towards),
             (Towards::Older, _) => {
-                self.go(past, now.saturating_sub(by).max(past.oldest()), towards)
+                self.go_towards(past, now.saturating_sub(by).max(past.oldest()), towards)
             }
         }
     }

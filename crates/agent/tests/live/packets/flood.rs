@@ -1,0 +1,129 @@
+//! Much more than is told.
+
+use std::process::Command;
+use std::process::Stdio;
+use std::time::Duration;
+use std::time::Instant;
+
+use super::asked;
+use super::trace;
+use crate::network::Network;
+use crate::stage::ready;
+use crate::stage::Stage;
+
+const FLOODED: &str = "10.198.51.2:5560";
+const FLOOD: Duration = Duration::from_secs(2);
+/// Datagrams a second that are offered, a hundredth of a second's at a time.
+const OFFERED: u64 = 200_000;
+
+/// Sends to [`FLOODED`] for a while and prints how many, or takes what comes there.
+#[test]
+#[ignore = "part of a_flood_costs_little_and_is_all_accounted_for"]
+fn flood_process() {
+    match std::env::var("NETMON_TEST_FLOOD").as_deref() {
+        Ok("send") => {
+            let socket = std::net::UdpSocket::bind("0.0.0.0:0").unwrap();
+            socket.connect(FLOODED).unwrap();
+            let (begin, mut sent) = (Instant::now(), 0u64);
+            while begin.elapsed() < FLOOD {
+                let due = begin.elapsed().as_micros() as u64 * OFFERED / 1_000_000;
+                if sent >= due {
+                    std::thread::sleep(Duration::from_micros(500));
+                }
+                let until = due.min(sent + 2000);
+                while sent < until {
+                    // What nobody takes is no error of the sender.
+                    let _ = socket.send(&[0; 64]);
+                    sent += 1;
+                }
+            }
+            println!("sent {sent}");
+        }
+        Ok("take") => {
+            let socket = std::net::UdpSocket::bind(FLOODED).unwrap();
+            let mut buffer = [0; 100];
+            while socket.recv(&mut buffer).is_ok() {}
+        }
+        _ => {}
+    }
+}
+
+fn flood_command(network: &Network, host: usize, what: &str) -> Command {
+    let mut command = network.on(host, std::env::current_exe().unwrap().to_str().unwrap());
+    command.args([
+        "--exact",
+        "packets::flood::flood_process",
+        "--ignored",
+        "--nocapture",
+    ]);
+    command.env("NETMON_TEST_FLOOD", what);
+    command
+}
+
+fn send_flood(mut command: Command) -> u64 {
+    let output = command.output().unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    let sent = text.lines().find_map(|line| line.strip_prefix("sent "));
+    sent.unwrap_or_else(|| panic!("{text}")).parse().unwrap()
+}
+
+fn resident(pid: u32) -> u64 {
+    let text = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+    let line = text.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    line.unwrap()
+        .trim()
+        .trim_end_matches(" kB")
+        .parse()
+        .unwrap()
+}
+
+#[tokio::test]
+async fn a_flood_costs_little_and_is_all_accounted_for() {
+    if !ready() {
+        return;
+    }
+    let mut stage = Stage::with_agent("flood");
+    let network = Network::new("pf");
+    let sink = flood_command(&network, 1, "take")
+        .stdout(Stdio::null())
+        .spawn()
+        .unwrap();
+    stage.keep(sink);
+    let (mut plain, mut traced) = (0, 0);
+    let mut memory = Vec::new();
+    for round in 0..4 {
+        plain += send_flood(flood_command(&network, 0, "send"));
+        let send = flood_command(&network, 0, "send");
+        let (sender, sent) = std::sync::mpsc::channel();
+        let request = asked(&["10.198.51.0/24"], &[5560], 4);
+        let seen = trace(&stage, request, false, move || {
+            sender.send(send_flood(send)).unwrap();
+        })
+        .await;
+        traced += sent.recv().unwrap();
+        seen.adds_up();
+        assert!(seen.second <= 10_000, "{} in a second", seen.second);
+        let told = seen.sum(|count| count.told);
+        let matched = seen.sum(|count| count.matched);
+        assert!(matched > told, "{matched} matched");
+        memory.push(resident(stage.agent_pid()));
+        eprintln!(
+            "round {round}: {matched} at all points, {told} told, {} suppressed, {} lost, agent {} kB",
+            seen.sum(|count| count.suppressed),
+            seen.sum(|count| count.lost),
+            memory[round],
+        );
+    }
+    let ratio = traced as f64 / plain as f64;
+    let offered = plain as f64 / 4.0 / FLOOD.as_secs_f64();
+    eprintln!(
+        "{offered:.0} packets/s untraced; traced {:.1} % of it",
+        ratio * 100.0
+    );
+    // What is promised is 90 %. This machine may have other things to do meanwhile.
+    assert!(ratio > 0.8, "{ratio}");
+    assert!(
+        memory[3] < memory[0] + 2048,
+        "the agent grows: {memory:?} kB"
+    );
+}
