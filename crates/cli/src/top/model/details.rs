@@ -54,8 +54,8 @@ pub struct Details {
     whom: Option<ProcessId>,
     /// When this viewer saw the highest ticks, received and sent.
     peaks_at: [Option<Timestamp>; 2],
-    /// Of whom that is, which peaks, and up to which tick was looked.
-    looked_for: Option<(ProcessId, [u64; 2], Option<Timestamp>)>,
+    /// Of whom that is, which peaks, and from which tick up to which was looked.
+    looked_for: Option<(ProcessId, [u64; 2], [Option<Timestamp>; 2])>,
 }
 
 impl Default for Details {
@@ -236,7 +236,9 @@ impl Model {
             Some([peaks.rx_per_s, peaks.tx_per_s])
         });
         let newest = self.past.last().map(|tick| tick.time);
-        let looked_for = peaks.map(|peaks| (id, peaks, newest));
+        // The past comes a moment after the first tick.
+        let oldest = self.past.tick(self.past.oldest()).map(|tick| tick.time);
+        let looked_for = peaks.map(|peaks| (id, peaks, [oldest, newest]));
         if looked_for.is_none() || looked_for != self.details.looked_for {
             self.details.peaks_at = match peaks {
                 Some(peaks) => self.find_peaks(id, peaks),
