@@ -2,6 +2,7 @@ use std::collections::BTreeMap;
 
 use netmon_bpf::traffic::ConnectionState;
 use netmon_bpf::traffic::TcpHealth;
+use netmon_bpf::traffic::Transport;
 use proptest::prelude::*;
 
 use super::*;
