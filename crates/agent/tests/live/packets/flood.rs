@@ -120,7 +120,6 @@ async fn a_flood_costs_little_and_is_all_accounted_for() {
         "{offered:.0} packets/s untraced; traced {:.1} % of it",
         ratio * 100.0
     );
-    // What is promised is 90 %. This machine may have other things to do meanwhile.
     // What is promised is 90 % of what is offered. A machine that cannot send that much even without
     // a trace has no time to spare: there the figure is the price of a packet, no more.
     if offered >= OFFERED as f64 * 0.9 {
