@@ -255,8 +255,10 @@ static __noinline int admit(const struct filter *f, struct bucket *b, struct eve
 	/* Others may have been as fast: the ticket is at most this one. */
 	block = (*(volatile __u64 *)&b->tickets - 1) / size;
 	before = block >= f->blocks ? b->ends[(block - f->blocks) & (BLOCKS_KEPT - 1)] : 0;
-	if (before && e->time < before + SECOND_NS)
+	if (before && e->time < before + SECOND_NS) {
+		__sync_fetch_and_add(&b->breaks, 1);
 		return 0;
+	}
 	if (b->ends[block & (BLOCKS_KEPT - 1)] < e->time)
 		b->ends[block & (BLOCKS_KEPT - 1)] = e->time;
 	return 1;
