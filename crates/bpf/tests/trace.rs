@@ -10,6 +10,9 @@ use std::net::TcpListener;
 use std::net::TcpStream;
 use std::net::UdpSocket;
 use std::path::PathBuf;
+use std::sync::Mutex;
+use std::sync::MutexGuard;
+use std::sync::PoisonError;
 use std::time::Duration;
 use std::time::Instant;
 
@@ -23,10 +26,15 @@ use netmon_bpf::traffic::MapLimits;
 use netmon_bpf::traffic::Options;
 use netmon_bpf::traffic::Probe;
 
+/// One test's flood would take the other's room in the ring: both are this process.
+static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+
 /// A probe with pins of its own: the trace asks its maps whose a socket is.
 struct Stage {
     pins: PathBuf,
     probe: Option<Probe>,
+    /// Given back last.
+    _turn: MutexGuard<'static, ()>,
 }
 
 impl Stage {
@@ -36,6 +44,7 @@ impl Stage {
             eprintln!("SKIPPED: loading BPF programs needs root");
             return None;
         }
+        let turn = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
         let pins = format!("/sys/fs/bpf/netmon-test-{name}-{}", std::process::id());
         let options = Options {
             directory: pins.clone().into(),
@@ -51,6 +60,7 @@ impl Stage {
         Some(Stage {
             pins: pins.into(),
             probe: Some(probe),
+            _turn: turn,
         })
     }
 

@@ -132,7 +132,7 @@ fn scenario_22_units_change_all_rates_and_no_total() {
         )
     };
     for (key, units, rate, size) in [
-        ("u", Units::BitsIec, "71.2Mib", "8.90MiB"),
+        ("u", Units::Bits, "74.7Mb", "8.90MiB"),
         ("u", Units::Iec, "8.90MiB", "8.90MiB"),
         ("U", Units::Si, "9.33MB", "9.33MB"),
         ("u", Units::Bits, "74.7Mb", "8.90MiB"),

@@ -3,13 +3,23 @@
 use std::time::Duration;
 
 use netmon_api::endpoint::connect;
+use netmon_api::endpoint::Client;
 use netmon_api::v1;
+use tokio_stream::StreamExt as _;
 use tonic::Code;
+use tonic::Status;
 
 use super::begin;
 use super::PATIENCE;
 use crate::stage::ready;
 use crate::stage::Stage;
+
+/// The first message of a trace, which says whether there is one.
+async fn first(client: &mut Client) -> Result<v1::WatchPacketsResponse, Status> {
+    let request = v1::WatchPacketsRequest::default();
+    let mut messages = client.watch_packets(request).await?.into_inner();
+    messages.next().await.unwrap()
+}
 
 #[tokio::test]
 async fn what_cannot_be_asked_is_said() {
@@ -66,18 +76,12 @@ async fn what_cannot_be_asked_is_said() {
     for _ in 0..8 {
         viewers.push(begin(&stage).await);
     }
-    let refused = client
-        .watch_packets(v1::WatchPacketsRequest::default())
-        .await;
-    let refused = refused.unwrap_err();
+    let refused = first(&mut client).await.unwrap_err();
     assert_eq!(refused.code(), Code::ResourceExhausted, "{refused:?}");
     viewers.pop();
     // A seat is free again when the agent has noticed and it has rested.
     for attempt in 0.. {
-        let again = client
-            .watch_packets(v1::WatchPacketsRequest::default())
-            .await;
-        match again {
+        match first(&mut client).await {
             Ok(_) => break,
             Err(refused) => assert_eq!(refused.code(), Code::ResourceExhausted),
         }
@@ -94,10 +98,7 @@ async fn an_agent_may_refuse_to_trace() {
     let mut stage = Stage::empty("notrace");
     stage.start(&["--no-trace"]);
     let mut client = connect(&stage.socket(), PATIENCE).await.unwrap();
-    let refused = client
-        .watch_packets(v1::WatchPacketsRequest::default())
-        .await;
-    let refused = refused.unwrap_err();
+    let refused = first(&mut client).await.unwrap_err();
     assert_eq!(refused.code(), Code::FailedPrecondition);
     assert!(refused.message().contains("--no-trace"), "{refused:?}");
     let about = client
