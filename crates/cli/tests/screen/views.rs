@@ -101,6 +101,10 @@ fn scenario_18_who_ends_is_marked_and_moves_to_the_exited() {
     assert!(!gone.pids().contains(&31877), "{gone}");
     let kept = selecting.shows("17:56:12");
     assert!(marked(&kept, " 31877 "), "{kept}");
+    selecting.keys(&["Enter"]);
+    selecting.shows("exited 17:56:06, code 0");
+    selecting.keys(&["Escape"]);
+    selecting.until("details closed", |screen| marked(screen, " 31877 "));
     selecting.keys(&["Escape"]);
     selecting.until("it is gone", |screen| !screen.pids().contains(&31877));
     terminal.keys(&["2"]);
