@@ -37,7 +37,7 @@ pub struct Collected {
     pub reading: Reading,
     /// How full the maps are.
     pub entries: Entries,
-    /// The hooks, when they have changed.
+    /// The hooks and what they missed; `None`: as before.
     pub hooks: Option<Vec<HookState>>,
     /// The tick came more than half a step late.
     pub late: bool,
@@ -71,8 +71,6 @@ pub struct Collector {
     checks_living: bool,
     /// Number and time of the tick that numbers are counted from.
     first: (u64, u64),
-    /// To be told with the next reading.
-    hooks: Option<Vec<HookState>>,
 }
 
 /// How many processes are checked per tick for having gone without a mark.
@@ -103,7 +101,6 @@ impl Collector {
             0 => 0,
             _ => now.saturating_sub(left.time) / step,
         };
-        let hooks = Some(probe.hooks());
         let mut collector = Collector {
             probe,
             describer: Describer::new(),
@@ -124,7 +121,6 @@ impl Collector {
             live: Vec::new(),
             checks_living: sees_all_processes(),
             first: (left.seq.max(last_seq) + missed.max(1), now),
-            hooks,
         };
         if !collector.checks_living {
             tracing::warn!(
@@ -154,7 +150,6 @@ impl Collector {
                 if let Err(error) = self.probe.explore() {
                     tracing::warn!(error = %report(&error), "cannot explore the hooks");
                 }
-                self.hooks = Some(self.probe.hooks());
             }
             let mut collected = match self.collect() {
                 Ok(collected) => collected,
@@ -233,7 +228,7 @@ impl Collector {
                 connections,
             },
             entries: read.entries,
-            hooks: self.hooks.take(),
+            hooks: Some(self.probe.hooks()),
             late: false,
         })
     }

@@ -183,6 +183,9 @@ fn losses(condition: &Condition) -> Vec<v1::Loss> {
     let counted = LOSS_CAUSES.iter().zip(condition.losses.counts);
     let mut losses: Vec<_> = counted.map(|(cause, events)| loss(cause, events)).collect();
     losses.push(loss("missed_events", condition.missed_events));
+    let healed = condition.hooks.iter().filter(|state| state.hook.heals());
+    let skipped = healed.filter_map(|state| state.missed_events).sum();
+    losses.push(loss("skipped_events", skipped));
     losses
 }
 

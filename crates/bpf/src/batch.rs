@@ -11,6 +11,7 @@ use libbpf_rs::MapHandle;
 use crate::error::errno;
 use crate::error::Error;
 use crate::error::Result;
+use crate::unpreempted::Unpreempted;
 
 /// Entries per system call: large enough to be rare, small enough to stay in the cache.
 const ENTRIES: usize = 512;
@@ -53,6 +54,7 @@ impl Batch {
         map: &MapHandle,
         mut each: impl FnMut(&[u8], &[u8]),
     ) -> Result<()> {
+        let _unpreempted = Unpreempted::enter();
         let mut position = [0u32; 2];
         let mut started = false;
         loop {
@@ -116,6 +118,7 @@ impl Batch {
 
 /// One value of a map that is not per CPU.
 pub(crate) fn lookup<T: crate::abi::Plain>(map: &MapHandle, key: &[u8]) -> Result<Option<T>> {
+    let _unpreempted = Unpreempted::enter();
     let value = map
         .lookup(key, libbpf_rs::MapFlags::ANY)
         .map_err(|e| Error::kernel("read a map entry", errno(&e)))?;
@@ -124,6 +127,7 @@ pub(crate) fn lookup<T: crate::abi::Plain>(map: &MapHandle, key: &[u8]) -> Resul
 
 /// The values of all CPUs of one entry of a per-CPU map.
 pub(crate) fn lookup_all_cpus<T: crate::abi::Plain>(map: &MapHandle, key: u32) -> Result<Vec<T>> {
+    let _unpreempted = Unpreempted::enter();
     let values = map
         .lookup_percpu(&key.to_ne_bytes(), libbpf_rs::MapFlags::ANY)
         .map_err(|e| Error::kernel("read a map entry", errno(&e)))?;

@@ -27,6 +27,7 @@ use crate::abi::Plain;
 use crate::error::errno;
 use crate::error::Error;
 use crate::error::Result;
+use crate::unpreempted::Unpreempted;
 
 /// A number, or an array of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -152,6 +153,7 @@ pub(crate) fn only_entry<T: Plain + Default>(
     old: &MapHandle,
     new: &MapHandle,
 ) -> Result<T> {
+    let _unpreempted = Unpreempted::enter();
     let entry = old
         .lookup(&[0; 4], MapFlags::ANY)
         .map_err(|e| Error::kernel("read a map entry", errno(&e)))?;
@@ -165,6 +167,7 @@ pub(crate) fn number(map: &MapHandle, name: &str) -> Option<u32> {
     let info = MapInfo::new(map.as_fd()).ok()?.info;
     let shape = shape(&types(info.btf_id).ok()?, info.btf_value_type_id)?;
     let at = shape.get(name)?.at;
+    let _unpreempted = Unpreempted::enter();
     let entry = map.lookup(&[0; 4], MapFlags::ANY).ok()??;
     decode(entry.get(at..)?)
 }

@@ -36,6 +36,7 @@ use crate::error::Error;
 use crate::error::Result;
 use crate::layout::number;
 use crate::object;
+use crate::unpreempted::Unpreempted;
 
 /// Magic number of the BPF file system (include/uapi/linux/magic.h).
 const BPF_FS_MAGIC: libc::c_long = 0xcafe_4a11;
@@ -119,6 +120,7 @@ impl Maps {
 
 /// Writes the one entry of an array.
 pub(crate) fn store<T: Plain>(map: &MapHandle, value: &T) -> Result<()> {
+    let _unpreempted = Unpreempted::enter();
     map.update(&ONLY, encode(value), MapFlags::ANY)
         .map_err(|e| Error::kernel("write a map entry", errno(&e)))
 }

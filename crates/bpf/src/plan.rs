@@ -61,7 +61,8 @@ pub struct Hook {
 
 impl Hook {
     /// Whether bytes of an event that the kernel skips here are counted by a later one: streams
-    /// are counted by sequence numbers, and what is not a count is looked up again.
+    /// are counted by sequence numbers, at the latest when the connection is closed, and what is
+    /// not a count is looked up again.
     pub fn heals(&self) -> bool {
         let lost_for_good = ["call_", "udp_skb_", "inet_", "no_page_", "tls_", "mptcp_"];
         !lost_for_good

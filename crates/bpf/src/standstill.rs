@@ -25,6 +25,7 @@ use libbpf_rs::MapType;
 use crate::error::errno;
 use crate::error::Error;
 use crate::error::Result;
+use crate::unpreempted::Unpreempted;
 
 const ONLINE: &str = "/sys/devices/system/cpu/online";
 /// The threads wake at the begin of a round, each by the timer of its own CPU, and wait for each
@@ -334,6 +335,7 @@ fn let_readers_end() -> Result<()> {
     let descriptor = inner.as_fd().as_raw_fd();
     options.inner_map_fd = descriptor as u32;
     let outer = create(MapType::ArrayOfMaps, &options)?;
+    let _unpreempted = Unpreempted::enter();
     outer
         .update(&[0; 4], &descriptor.to_ne_bytes(), MapFlags::ANY)
         .map_err(failed)

@@ -232,7 +232,6 @@ impl Probe {
             restarts,
             agent: std::process::id(),
         };
-        let _unpreempted = Unpreempted::enter();
         store(&self.maps.handover, &entry)
     }
 
@@ -396,6 +395,7 @@ impl Probe {
 }
 
 fn delete(map: &MapHandle, key: &[u8]) -> Result<()> {
+    let _unpreempted = Unpreempted::enter();
     match map.delete(key) {
         Err(e) if errno(&e).kind() != std::io::ErrorKind::NotFound => {
             Err(Error::kernel("delete a map entry", errno(&e)))

@@ -6,33 +6,55 @@
 //! instead is skipped: 24 of them in one self-test on 7.2, none with real-time priority, which no
 //! ordinary task gets in the way of.
 
+use std::cell::Cell;
+use std::marker::PhantomData;
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering;
 
 /// The calling thread is not put aside for ordinary tasks until this is dropped. Costs a few system
-/// calls.
+/// calls; inside another one, none.
+///
+/// Every function here that calls the kernel about a map of the programs takes one by itself, so
+/// that none can be forgotten; who makes several such calls takes one around them.
 #[derive(Debug)]
 pub(crate) struct Unpreempted {
     before: Option<(libc::c_int, libc::sched_param)>,
+    /// Of the thread that entered.
+    _here: PhantomData<*const ()>,
+}
+
+thread_local! {
+    static ENTERED: Cell<u32> = const { Cell::new(0) };
 }
 
 impl Unpreempted {
     /// Without the right to it (CAP_SYS_NICE) nothing changes; the log says so once.
     pub(crate) fn enter() -> Unpreempted {
         static TOLD: AtomicBool = AtomicBool::new(false);
-        let before = raise();
-        if before.is_none() && !TOLD.swap(true, Ordering::Relaxed) {
+        let outer = ENTERED.replace(ENTERED.get() + 1);
+        let raised = match outer {
+            0 => raise(),
+            _ => Raised::Already,
+        };
+        if matches!(raised, Raised::Refused) && !TOLD.swap(true, Ordering::Relaxed) {
             tracing::warn!(
                 "no real-time priority (CAP_SYS_NICE): where the kernel preempts, reading the \
                  counters may cost events; they are counted as missed"
             );
         }
-        Unpreempted { before }
+        Unpreempted {
+            before: match raised {
+                Raised::From(policy, parameters) => Some((policy, parameters)),
+                Raised::Already | Raised::Refused => None,
+            },
+            _here: PhantomData,
+        }
     }
 }
 
 impl Drop for Unpreempted {
     fn drop(&mut self) {
+        ENTERED.set(ENTERED.get().saturating_sub(1));
         if let Some((policy, parameters)) = self.before {
             // SAFETY: the parameters outlive the call; 0 is the calling thread.
             unsafe { libc::sched_setscheduler(0, policy, &parameters) };
@@ -40,15 +62,31 @@ impl Drop for Unpreempted {
     }
 }
 
-fn raise() -> Option<(libc::c_int, libc::sched_param)> {
+/// What became of the wish for real-time priority.
+enum Raised {
+    /// What it was before.
+    From(libc::c_int, libc::sched_param),
+    Already,
+    Refused,
+}
+
+fn raise() -> Raised {
     let mut before = libc::sched_param { sched_priority: 0 };
     let lowest = libc::sched_param { sched_priority: 1 };
     // SAFETY: both parameters outlive the calls, which read or fill them; 0 is the calling thread.
     unsafe {
         let policy = libc::sched_getscheduler(0);
-        let known = policy >= 0 && libc::sched_getparam(0, &mut before) == 0;
-        (known && libc::sched_setscheduler(0, libc::SCHED_FIFO, &lowest) == 0)
-            .then_some((policy, before))
+        if policy < 0 || libc::sched_getparam(0, &mut before) != 0 {
+            return Raised::Refused;
+        }
+        // Only real-time policies have priorities above 0.
+        if before.sched_priority > 0 {
+            return Raised::Already;
+        }
+        match libc::sched_setscheduler(0, libc::SCHED_FIFO, &lowest) {
+            0 => Raised::From(policy, before),
+            _ => Raised::Refused,
+        }
     }
 }
 
@@ -67,6 +105,8 @@ mod tests {
             return;
         }
         assert_eq!(policy(), libc::SCHED_FIFO);
+        drop(Unpreempted::enter());
+        assert_eq!(policy(), libc::SCHED_FIFO, "an inner guard ended it");
         drop(guard);
         assert_eq!(policy(), before);
     }

@@ -83,6 +83,7 @@ enum {
 	TCP_SYN_RECV = 3,
 	TCP_FIN_WAIT1 = 4,
 	TCP_CLOSE = 7,
+	TCP_CLOSE_WAIT = 8,
 	TCP_LAST_ACK = 9,
 	TCP_LISTEN = 10,
 };
@@ -146,6 +147,7 @@ typedef struct {
 struct sock {
 	struct sock_common __sk_common;
 	socket_lock_t sk_lock;
+	__u32 sk_max_ack_backlog;
 	int sk_rx_dst_ifindex;
 	__u16 sk_protocol;
 	__u16 sk_type;

@@ -145,6 +145,12 @@ static __always_inline __u32 first_tx_seq(const struct tcp_sock *tcp, bool activ
 	return BPF_CORE_READ(tcp, snd_una) - (__u32)BPF_CORE_READ(tcp, bytes_acked) + active;
 }
 
+/* A listener's limit goes to its children; it is 0 where none was set (and after listen(fd, 0)). */
+static __always_inline bool accepted(const struct sock *sk)
+{
+	return BPF_CORE_READ(sk, sk_max_ack_backlog) != 0;
+}
+
 static __always_inline __u32 mptcp_consumed_seq(const struct sock *sk)
 {
 	return BPF_CORE_READ((const struct mptcp_sock *)sk, bytes_consumed);
@@ -190,7 +196,7 @@ static __always_inline struct socket_state *socket_of(struct duty duty, const st
 			return fresh;
 		if (duty.control->seeded) {
 			fresh->rx_seq = first_rx_seq(tcp);
-			fresh->tx_seq = first_tx_seq(tcp, false);
+			fresh->tx_seq = first_tx_seq(tcp, !accepted(sk));
 		} else {
 			fresh->rx_seq = consumed_seq(tcp);
 			fresh->tx_seq = BPF_CORE_READ(tcp, write_seq);

@@ -87,57 +87,130 @@ static __always_inline void ended(const struct sock *sk, struct socket_state *so
 		socket->fate |= FATE_RESET;
 }
 
-/* Closed by the calling process, which may be the only one to know an accepted socket. */
-static __always_inline void closed_by_caller(struct duty duty, struct socket_state *socket)
+/*
+ * Whether an entry is of this very connection: the end of an older one may have been skipped. A
+ * closed socket that still has data has given its own port back.
+ */
+static __always_inline bool same_connection(const struct sock *sk,
+					    const struct socket_state *socket)
 {
-	struct process_key key = current_key();
+	__u16 local_port = BPF_CORE_READ(sk, __sk_common.skc_num);
 
-	if (known(duty, &key))
-		socket->owner = key;
+	return socket->remote_port == BPF_CORE_READ(sk, __sk_common.skc_dport) &&
+	       (!local_port || socket->local_port == local_port);
+}
+
+/*
+ * The last look at the streams: nothing is read or written from here on, and the FIN has no sequence
+ * number yet. Finds nothing unless events were skipped. `user`: who moved what is found.
+ */
+static __always_inline void catch_up(struct duty duty, const struct sock *sk,
+				     struct socket_state *socket, const struct process_key *user,
+				     enum caller caller)
+{
+	const struct tcp_sock *tcp = (const struct tcp_sock *)sk;
+	__u32 seq[] = { consumed_seq(tcp), BPF_CORE_READ(tcp, write_seq) };
+	__u32 bytes[] = { seq[0] - socket->rx_seq, seq[1] - socket->tx_seq };
+	__u32 direction;
+
+	if (!counts_written)
+		bytes[1] = 0;
+	if (!bytes[0] && !bytes[1])
+		return;
+	socket->rx_seq = seq[0];
+	socket->tx_seq = seq[1];
+	for (direction = RX; direction <= TX; direction++)
+		if (bytes[direction])
+			count_moved(duty, socket, user, caller, socket->flow, direction,
+				    bytes[direction], ONE_WRITER);
+}
+
+/*
+ * An open connection is closed: by the calling process, which may be the only one to know an accepted
+ * socket, or by an interrupt or anybody (`state` is TCP_CLOSE then).
+ */
+static __always_inline void closing(struct duty duty, const struct sock *sk,
+				    struct socket_state *socket, int state)
+{
+	struct process_key key = socket->owner;
+	enum caller caller = CALLER_IS_ANYBODY;
+
+	if (state != TCP_CLOSE) {
+		key = current_key();
+		caller = CALLER_IS_PROCESS;
+		if (!socket->owner.tgid && known(duty, &key))
+			socket->owner = key;
+	}
+	if (!has_upper_protocol(sk))
+		catch_up(duty, sk, socket, &key, caller);
+}
+
+/* A try to connect, by the calling process; whatever was known here is of an older socket. */
+static __always_inline void connecting(struct duty duty, const struct sock *sk,
+				       struct socket_state *fresh)
+{
+	__u64 id = (__u64)sk;
+
+	__builtin_memset(fresh, 0, sizeof(*fresh));
+	describe_socket(sk, fresh);
+	if (fresh->flags & SOCKET_IGNORED)
+		return;
+	fresh->state = TCP_SYN_SENT;
+	fresh->owner = current_key();
+	/*
+	 * Data may go with the SYN, and it is counted where nobody can be described; and it may
+	 * fail, which is told of a process that never moves a byte.
+	 */
+	known(duty, &fresh->owner);
+	if (bpf_map_update_elem(&sockets, &id, fresh, BPF_ANY))
+		socket_map_full(duty);
 }
 
 static __always_inline void state_changed(const struct sock *sk, int before, int state)
 {
 	struct duty duty = duty_now();
 	struct socket_state fresh, *socket;
+	bool open = before == TCP_ESTABLISHED || before == TCP_CLOSE_WAIT;
+	bool ends = open &&
+		    (state == TCP_FIN_WAIT1 || state == TCP_LAST_ACK || state == TCP_CLOSE);
 	__u64 id = (__u64)sk;
 
 	if (!duty.control)
 		return;
-	if (state == TCP_ESTABLISHED) {
-		established(duty, sk, before == TCP_SYN_SENT, &fresh);
-		return;
-	}
 	socket = bpf_map_lookup_elem(&sockets, &id);
-	/* Addresses are reused: whatever is there is of an older socket, or of a try that failed. */
-	if (socket && (state == TCP_SYN_SENT || state == TCP_SYN_RECV))
-		tell_closed(duty, socket);
-	if (state == TCP_SYN_SENT) {
-		__builtin_memset(&fresh, 0, sizeof(fresh));
-		describe_socket(sk, &fresh);
-		if (fresh.flags & SOCKET_IGNORED)
-			return;
-		fresh.state = TCP_SYN_SENT;
-		fresh.owner = current_key();
-		/*
-		 * Data may go with the SYN, and it is counted where nobody can be described; and it
-		 * may fail, which is told of a process that never moves a byte.
-		 */
-		known(duty, &fresh.owner);
-		if (bpf_map_update_elem(&sockets, &id, &fresh, BPF_ANY))
-			socket_map_full(duty);
+	if (state == TCP_SYN_SENT || state == TCP_SYN_RECV) {
+		/* Addresses are reused, and a try may fail. */
+		if (socket)
+			tell_closed(duty, socket);
+		if (state == TCP_SYN_SENT)
+			connecting(duty, sk, &fresh);
+		else
+			bpf_map_delete_elem(&sockets, &id);
 		return;
 	}
-	if (state == TCP_SYN_RECV) {
+	/* Every event before the end may have been skipped, also the end of an older socket. */
+	if (ends && socket && socket->state != TCP_SYN_SENT &&
+	    !(socket->flags & SOCKET_IGNORED) && !same_connection(sk, socket)) {
+		tell_closed(duty, socket);
 		bpf_map_delete_elem(&sockets, &id);
-		return;
+		socket = 0;
+	}
+	if (state == TCP_ESTABLISHED || (ends && socket && socket->state == TCP_SYN_SENT)) {
+		established(duty, sk, before == TCP_SYN_SENT || state != TCP_ESTABLISHED, &fresh);
+		if (!ends)
+			return;
+	}
+	if (ends) {
+		socket = duty.control->seeded ? socket_of(duty, sk, &fresh) :
+						bpf_map_lookup_elem(&sockets, &id);
+		if (!socket || socket == &fresh || socket->flags & SOCKET_IGNORED)
+			return;
+		closing(duty, sk, socket, state);
 	}
 	if (!socket)
 		return;
 	if (state == TCP_CLOSE)
 		ended(sk, socket, before);
-	else if ((state == TCP_FIN_WAIT1 || state == TCP_LAST_ACK) && !socket->owner.tgid)
-		closed_by_caller(duty, socket);
 	socket->state = state;
 }
 
@@ -157,19 +230,6 @@ static __always_inline void destroyed(const struct sock *sk)
 		ended(sk, socket, socket->state);
 	tell_closed(duty, socket);
 	bpf_map_delete_elem(&sockets, &id);
-}
-
-/*
- * Whether an entry is of this very connection: the end of an older one may have been skipped. A
- * closed socket that still has data has given its own port back.
- */
-static __always_inline bool same_connection(const struct sock *sk,
-					    const struct socket_state *socket)
-{
-	__u16 local_port = BPF_CORE_READ(sk, __sk_common.skc_num);
-
-	return socket->remote_port == BPF_CORE_READ(sk, __sk_common.skc_dport) &&
-	       (!local_port || socket->local_port == local_port);
 }
 
 /*

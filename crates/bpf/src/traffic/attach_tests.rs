@@ -11,6 +11,8 @@ use std::sync::PoisonError;
 use std::time::Duration;
 use std::time::Instant;
 
+use libbpf_rs::MapCore;
+
 use super::*;
 use crate::object::Limits;
 use crate::standstill::with_cpus_stopped;
@@ -131,6 +133,71 @@ fn programs_of_another_build_are_replaced_and_nothing_counts_twice() {
     move_bytes(250);
     assert_eq!(received(&mut probe), before + 750);
     drop(probe);
+}
+
+/// Bytes received and sent by the ends of one connection, as told when they were closed.
+fn told_at_the_end(probe: &mut Probe, port: u16) -> Vec<(u64, u64)> {
+    let mut told = Vec::new();
+    for _ in 0..100 {
+        let reading = probe.read(Census::None).unwrap();
+        let ends = reading.closed.into_iter().map(|closed| closed.connection);
+        let ends = ends.filter(|end| {
+            end.local.port() == port || end.remote.is_some_and(|remote| remote.port() == port)
+        });
+        told.extend(ends.map(|end| (end.rx.bytes, end.tx.bytes)));
+        if told.len() >= 2 {
+            break;
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    told.sort_unstable();
+    told
+}
+
+/// The kernel may skip every event of a connection but the last: here their programs are detached.
+#[test]
+fn what_was_skipped_comes_when_the_connection_is_closed() {
+    for entries_are_skipped in [false, true] {
+        let Some(options) = options(&format!("skipped-{entries_are_skipped}")) else {
+            return;
+        };
+        let mut probe = Probe::start(&options).unwrap();
+        let directory = probe.directory();
+        for program in ["tcp_rx", "tcp_rx_btf", "tcp_tx", "tcp_tx_btf"] {
+            let _ = std::fs::remove_file(directory.join(object::link_name(1, program)));
+        }
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let mut client = TcpStream::connect(address).unwrap();
+        let (mut server, _) = listener.accept().unwrap();
+        client.write_all(&[7; 1_000]).unwrap();
+        server.read_exact(&mut [0; 1_000]).unwrap();
+        server.write_all(&[7; 300]).unwrap();
+        client.read_exact(&mut [0; 300]).unwrap();
+        if entries_are_skipped {
+            let keys: Vec<_> = probe.maps.sockets.keys().collect();
+            for key in keys {
+                probe.maps.sockets.delete(&key).unwrap();
+            }
+        }
+        drop(client);
+        // It has the end of the other before it ends itself.
+        server.read_to_end(&mut Vec::new()).unwrap();
+        drop(server);
+        let told = told_at_the_end(&mut probe, address.port());
+        let written = probe.hook_set() == HookSet::Kprobe;
+        // What send calls return is counted when they return, in entries that were forgotten.
+        let sent = |bytes| match (written, entries_are_skipped) {
+            (false, true) => 0,
+            _ => bytes,
+        };
+        assert_eq!(
+            told,
+            [(300, sent(1_000)), (1_000, sent(300))],
+            "{entries_are_skipped}"
+        );
+        drop(probe);
+    }
 }
 
 /// All tests of this process are one row: only one at a time may send UDP.

@@ -33,6 +33,7 @@ use crate::layout::Bridge;
 use crate::pins::store;
 use crate::pins::Maps;
 use crate::pins::ONLY;
+use crate::unpreempted::Unpreempted;
 
 /// Writes all totals of the older layout into the new maps.
 pub(super) fn carry(older: &Older, maps: &Maps) -> Result<()> {
@@ -76,6 +77,7 @@ fn totals(older: &Older, maps: &Maps) -> Result<(Traffic, u64)> {
             sums.entry(key.into()).or_default().add(&cpu);
         }
     })?;
+    let _unpreempted = Unpreempted::enter();
     let (mut homeless, mut refused) = (Traffic::default(), 0);
     for (id, sum) in sums {
         let key = traffic_key {
@@ -130,6 +132,7 @@ fn connections(older: &Older, maps: &Maps) -> Result<u64> {
         }
     })?;
     let mut refused = 0;
+    let _unpreempted = Unpreempted::enter();
     for ((id, process), flows) in sums {
         let key = sharer_key {
             id,
@@ -147,6 +150,7 @@ fn connections(older: &Older, maps: &Maps) -> Result<u64> {
 }
 
 fn of_all_cpus(map: &MapHandle, key: u32) -> Result<Vec<Vec<u8>>> {
+    let _unpreempted = Unpreempted::enter();
     let values = map
         .lookup_percpu(&key.to_ne_bytes(), MapFlags::ANY)
         .map_err(|e| Error::kernel("read a map entry", errno(&e)))?;

@@ -97,7 +97,6 @@ impl Connections {
             self.told.forget();
         }
         if !matches!(wanted, Census::Details | Census::Changes) {
-            let _unpreempted = Unpreempted::enter();
             self.sockets.read(&maps.sockets, |_, value| {
                 if let Some(socket) = decode::<socket_state>(value) {
                     tally.add(&socket);
@@ -115,7 +114,6 @@ impl Connections {
         let mut told = Vec::with_capacity(room);
         if !self.ask(maps, directory, wanted, &mut tally, &mut told) {
             self.told.forget();
-            let _unpreempted = Unpreempted::enter();
             // Begun and not finished: from the start.
             (tally, told) = (Tally::default(), Vec::new());
             let measured = self.measured(false);
@@ -254,7 +252,6 @@ impl Connections {
     }
 
     fn sharers(&mut self, maps: &Maps) -> Result<Sharers> {
-        let _unpreempted = Unpreempted::enter();
         let mut sharers = Sharers::new();
         self.sharers.read(&maps.sharers, |key, value| {
             if let Some(entry) = decode::<sharer_key>(key).zip(decode::<sharer>(value)) {
@@ -266,6 +263,7 @@ impl Connections {
 
     /// The end of a socket is lost when the ring is full: who is not open twice in a row is gone.
     fn sweep(&mut self, maps: &Maps, sharers: &Sharers, open: &HashSet<u64>) -> Result<()> {
+        let _unpreempted = Unpreempted::enter();
         let before = std::mem::take(&mut self.orphans);
         for (id, entries) in sharers.iter().filter(|(id, _)| !open.contains(*id)) {
             if !before.contains(id) {

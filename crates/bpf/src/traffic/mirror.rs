@@ -12,6 +12,7 @@ use crate::error::Error;
 use crate::error::Result;
 use crate::layout::Bridge;
 use crate::standstill::let_programs_end;
+use crate::unpreempted::Unpreempted;
 
 /// How often entries are compared again before it is given up.
 const ROUNDS: usize = 20;
@@ -105,6 +106,7 @@ impl<'a> Mirror<'a> {
                     if wanted == ours {
                         return Ok(true);
                     }
+                    let _unpreempted = Unpreempted::enter();
                     let changed = self.new.update(&keys.1, &wanted, MapFlags::EXIST);
                     unless(changed, std::io::ErrorKind::NotFound)?;
                 }
@@ -128,17 +130,20 @@ impl<'a> Mirror<'a> {
 
     /// An entry that is there already is newer.
     fn put(&self, key: &[u8], value: &[u8]) -> Result<()> {
+        let _unpreempted = Unpreempted::enter();
         let put = self.new.update(key, value, MapFlags::NO_EXIST);
         unless(put, std::io::ErrorKind::AlreadyExists)
     }
 }
 
 fn get(map: &MapHandle, key: &[u8]) -> Result<Option<Vec<u8>>> {
+    let _unpreempted = Unpreempted::enter();
     map.lookup(key, MapFlags::ANY)
         .map_err(|e| Error::kernel("read a map entry", errno(&e)))
 }
 
 fn delete(map: &MapHandle, key: &[u8]) -> Result<()> {
+    let _unpreempted = Unpreempted::enter();
     unless(map.delete(key), std::io::ErrorKind::NotFound)
 }
 
