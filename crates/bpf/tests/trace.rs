@@ -320,6 +320,72 @@ fn no_second_has_more_events_than_the_rate() {
     eprintln!("{} events missed", tracer.missed_events());
 }
 
+/// Prints what a datagram over loopback costs its sender: with nothing attached, and with all points
+/// in each state that a viewer may have them in. The least of several rounds, which take turns.
+#[test]
+#[ignore = "a measurement: the figures in docs/performance.md"]
+fn what_a_traced_packet_costs() {
+    const ROUNDS: usize = 12;
+    const SPAN: Duration = Duration::from_millis(300);
+    let Some(stage) = Stage::new("price") else {
+        return;
+    };
+    let sink = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let to = sink.local_addr().unwrap();
+    let of = |ports: Vec<u16>, rate, counts_only| Wish {
+        filter: Filter {
+            ports,
+            ..Filter::default()
+        },
+        rate,
+        counts_only,
+        ..Wish::default()
+    };
+    let wishes = [
+        ("nobody watches", None),
+        ("another port", Some(of(vec![9], Some(10_000), false))),
+        ("only counted", Some(of(vec![to.port()], None, true))),
+        ("over the rate", Some(of(vec![to.port()], Some(1), false))),
+    ];
+    let price = || {
+        let before = thread_time();
+        let sent = flood(to, SPAN);
+        (thread_time() - before).as_nanos() as u64 / sent
+    };
+    let mut least = vec![u64::MAX; wishes.len() + 1];
+    for _ in 0..ROUNDS / 4 {
+        for _ in 0..4 {
+            least[0] = least[0].min(price());
+        }
+        let mut tracer = stage.tracer();
+        for _ in 0..4 {
+            for (at, (_, wish)) in wishes.iter().enumerate() {
+                if let Some(wish) = wish {
+                    tracer.open(at, wish).unwrap();
+                }
+                least[at + 1] = least[at + 1].min(price());
+                tracer.close(at).unwrap();
+                tracer.drain(|_| {}).unwrap();
+            }
+        }
+    }
+    eprintln!("{:<16} {:>6} ns a datagram", "not attached", least[0]);
+    for ((name, _), price) in wishes.iter().zip(&least[1..]) {
+        eprintln!(
+            "{name:<16} {price:>6} ns, {} % of the speed",
+            least[0] * 100 / price
+        );
+    }
+}
+
+/// CPU time that this thread has had.
+fn thread_time() -> Duration {
+    // SAFETY: a zeroed timespec is one, and it outlives the call.
+    let mut now: libc::timespec = unsafe { std::mem::zeroed() };
+    unsafe { libc::clock_gettime(libc::CLOCK_THREAD_CPUTIME_ID, &mut now) };
+    Duration::new(now.tv_sec as u64, now.tv_nsec as u32)
+}
+
 /// What the verifier went through, by program.
 fn costs() {
     for entry in std::fs::read_dir("/proc/self/fdinfo").unwrap().flatten() {

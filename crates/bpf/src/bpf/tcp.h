@@ -8,6 +8,21 @@
 /* Set before loading: TX of TCP is counted here (hook set K), not by call results. */
 const volatile bool counts_written = false;
 
+/* The try to connect that an entry is of has come to something. */
+static __always_inline void now_established(const struct sock *sk, struct socket_state *socket)
+{
+	const struct tcp_sock *tcp = (const struct tcp_sock *)sk;
+
+	socket->rx_seq = first_rx_seq(tcp);
+	socket->tx_seq = first_tx_seq(tcp, true);
+	socket->state = TCP_ESTABLISHED;
+	socket->fate |= FATE_ESTABLISHED;
+	socket->remote_port = BPF_CORE_READ(sk, __sk_common.skc_dport);
+	socket->local_port = BPF_CORE_READ(sk, __sk_common.skc_num);
+	read_remote(sk, socket, (__be32 *)socket->remote);
+	classify(sk, socket);
+}
+
 /*
  * The connection stands: from here on its bytes are counted. `active`: by its own connect(). `fresh`:
  * room on the stack, of which there is little.
@@ -50,14 +65,7 @@ static __always_inline void established(struct duty duty, const struct sock *sk,
 			socket_map_full(duty);
 		return;
 	}
-	socket->rx_seq = first_rx_seq(tcp);
-	socket->tx_seq = first_tx_seq(tcp, true);
-	socket->state = TCP_ESTABLISHED;
-	socket->fate |= FATE_ESTABLISHED;
-	socket->remote_port = BPF_CORE_READ(sk, __sk_common.skc_dport);
-	socket->local_port = BPF_CORE_READ(sk, __sk_common.skc_num);
-	read_remote(sk, socket, (__be32 *)socket->remote);
-	classify(sk, socket);
+	now_established(sk, socket);
 	if (counts_written && !has_upper_protocol(sk)) {
 		__u32 written = BPF_CORE_READ(tcp, write_seq);
 		__u32 with_syn = written - socket->tx_seq;
@@ -109,20 +117,18 @@ static __always_inline void catch_up(struct duty duty, const struct sock *sk,
 				     enum caller caller)
 {
 	const struct tcp_sock *tcp = (const struct tcp_sock *)sk;
-	__u32 seq[] = { consumed_seq(tcp), BPF_CORE_READ(tcp, write_seq) };
-	__u32 bytes[] = { seq[0] - socket->rx_seq, seq[1] - socket->tx_seq };
-	__u32 direction;
+	__u32 consumed = consumed_seq(tcp), written = BPF_CORE_READ(tcp, write_seq);
+	__u32 rx = consumed - socket->rx_seq;
+	__u32 tx = counts_written ? written - socket->tx_seq : 0;
 
-	if (!counts_written)
-		bytes[1] = 0;
-	if (!bytes[0] && !bytes[1])
+	if (!rx && !tx)
 		return;
-	socket->rx_seq = seq[0];
-	socket->tx_seq = seq[1];
-	for (direction = RX; direction <= TX; direction++)
-		if (bytes[direction])
-			count_moved(duty, socket, user, caller, socket->flow, direction,
-				    bytes[direction], ONE_WRITER);
+	socket->rx_seq = consumed;
+	socket->tx_seq = written;
+	if (rx)
+		count_moved(duty, socket, user, caller, socket->flow, RX, rx, ONE_WRITER);
+	if (tx)
+		count_moved(duty, socket, user, caller, socket->flow, TX, tx, ONE_WRITER);
 }
 
 /*
@@ -166,52 +172,68 @@ static __always_inline void connecting(struct duty duty, const struct sock *sk,
 		socket_map_full(duty);
 }
 
+/*
+ * The entry of an open connection that is about to end. All its events may have been skipped, also the
+ * end of an older socket at this address. NULL: it has none.
+ */
+static __always_inline struct socket_state *entry_at_end(struct duty duty, const struct sock *sk,
+							 struct socket_state *fresh)
+{
+	__u64 id = (__u64)sk;
+	struct socket_state *socket = bpf_map_lookup_elem(&sockets, &id);
+
+	if (socket && socket->state == TCP_SYN_SENT) {
+		now_established(sk, socket);
+	} else if (socket && !(socket->flags & SOCKET_IGNORED) && !same_connection(sk, socket)) {
+		tell_closed(duty, socket);
+		bpf_map_delete_elem(&sockets, &id);
+		socket = 0;
+	}
+	if (!socket && duty.control->seeded) {
+		socket = socket_of(duty, sk, fresh);
+		if (socket == fresh)
+			return 0;
+	}
+	return socket;
+}
+
 static __always_inline void state_changed(const struct sock *sk, int before, int state)
 {
 	struct duty duty = duty_now();
 	struct socket_state fresh, *socket;
-	bool open = before == TCP_ESTABLISHED || before == TCP_CLOSE_WAIT;
-	bool ends = open &&
+	bool ends = (before == TCP_ESTABLISHED || before == TCP_CLOSE_WAIT) &&
 		    (state == TCP_FIN_WAIT1 || state == TCP_LAST_ACK || state == TCP_CLOSE);
 	__u64 id = (__u64)sk;
 
 	if (!duty.control)
 		return;
-	socket = bpf_map_lookup_elem(&sockets, &id);
-	if (state == TCP_SYN_SENT || state == TCP_SYN_RECV) {
-		/* Addresses are reused, and a try may fail. */
-		if (socket)
-			tell_closed(duty, socket);
-		if (state == TCP_SYN_SENT)
-			connecting(duty, sk, &fresh);
-		else
-			bpf_map_delete_elem(&sockets, &id);
+	if (state == TCP_ESTABLISHED) {
+		established(duty, sk, before == TCP_SYN_SENT, &fresh);
 		return;
 	}
-	/* Every event before the end may have been skipped, also the end of an older socket. */
-	if (ends && socket && socket->state != TCP_SYN_SENT &&
-	    !(socket->flags & SOCKET_IGNORED) && !same_connection(sk, socket)) {
-		tell_closed(duty, socket);
-		bpf_map_delete_elem(&sockets, &id);
-		socket = 0;
-	}
-	if (state == TCP_ESTABLISHED || (ends && socket && socket->state == TCP_SYN_SENT)) {
-		established(duty, sk, before == TCP_SYN_SENT || state != TCP_ESTABLISHED, &fresh);
-		if (!ends)
-			return;
-	}
 	if (ends) {
-		socket = duty.control->seeded ? socket_of(duty, sk, &fresh) :
-						bpf_map_lookup_elem(&sockets, &id);
-		if (!socket || socket == &fresh || socket->flags & SOCKET_IGNORED)
+		socket = entry_at_end(duty, sk, &fresh);
+	} else {
+		socket = bpf_map_lookup_elem(&sockets, &id);
+		/* Addresses are reused: what is there is of an older socket, or of a try that failed. */
+		if (socket && (state == TCP_SYN_SENT || state == TCP_SYN_RECV))
+			tell_closed(duty, socket);
+		if (state == TCP_SYN_SENT) {
+			connecting(duty, sk, &fresh);
 			return;
-		closing(duty, sk, socket, state);
+		}
+		if (state == TCP_SYN_RECV) {
+			bpf_map_delete_elem(&sockets, &id);
+			return;
+		}
 	}
 	if (!socket)
 		return;
 	if (state == TCP_CLOSE)
 		ended(sk, socket, before);
 	socket->state = state;
+	if (ends && !(socket->flags & SOCKET_IGNORED))
+		closing(duty, sk, socket, state);
 }
 
 /* Nobody can read or write it any more. Not at TCP_CLOSE: there may still be data to read. */
