@@ -145,7 +145,7 @@ static __always_inline void went(struct socket_state *socket, __u8 flow, int int
 /* A UDP datagram on its way down (hook set K): per datagram, so its own device decides. */
 static __always_inline void datagram_sent(const struct sk_buff *skb, __u8 family)
 {
-	const struct sock *sk = BPF_CORE_READ(skb, sk);
+	const struct sock *sk = FIELD(struct sk_buff, skb, sk);
 	struct socket_state fresh, *socket;
 	struct duty duty = duty_now();
 	struct dst_entry *route;
@@ -160,12 +160,13 @@ static __always_inline void datagram_sent(const struct sk_buff *skb, __u8 family
 	if (socket->flags & SOCKET_IGNORED ||
 	    (socket->protocol != IPPROTO_UDP && socket->protocol != IPPROTO_UDPLITE))
 		return;
-	headers = BPF_CORE_READ(skb, transport_header) - BPF_CORE_READ(skb, network_header) + 8;
-	bytes = BPF_CORE_READ(skb, len) - headers;
+	headers = FIELD(struct sk_buff, skb, transport_header) -
+		  FIELD(struct sk_buff, skb, network_header) + 8;
+	bytes = FIELD(struct sk_buff, skb, len) - headers;
 	if ((int)bytes <= 0)
 		return;
 	/* The lowest bit says whether the route is counted, not where it is. */
-	route = (struct dst_entry *)(BPF_CORE_READ(skb, _skb_refdst) & ~1UL);
+	route = (struct dst_entry *)(FIELD(struct sk_buff, skb, _skb_refdst) & ~1UL);
 	if (route) {
 		struct net_device *device = BPF_CORE_READ(route, dev);
 
@@ -193,9 +194,9 @@ static __always_inline void datagram_received(const struct sock *sk, const struc
 	socket = socket_of(duty, sk, &fresh);
 	if (socket->flags & SOCKET_IGNORED)
 		return;
-	if (BPF_CORE_READ(skb, protocol) == bpf_htons(0x86dd /* ETH_P_IPV6 */))
+	if (FIELD(struct sk_buff, skb, protocol) == bpf_htons(0x86dd /* ETH_P_IPV6 */))
 		flow |= FLOW_FAMILY;
-	interface = BPF_CORE_READ(skb, skb_iif);
+	interface = FIELD(struct sk_buff, skb, skb_iif);
 	if (interface == LOOPBACK_IFINDEX)
 		flow |= FLOW_LOOPBACK;
 	went(socket, flow, interface);

@@ -3,6 +3,7 @@
 #ifndef NETMON_CONNECTION_H
 #define NETMON_CONNECTION_H
 
+#include "field.h"
 #include "process.h"
 
 static const struct sharer unused_part;
@@ -31,7 +32,7 @@ static __always_inline int received_over(const struct sock *sk)
 	int interface = 0;
 
 	if (bpf_core_field_exists(struct sock, sk_rx_dst_ifindex))
-		interface = BPF_CORE_READ(sk, sk_rx_dst_ifindex);
+		interface = FIELD(struct sock, sk, sk_rx_dst_ifindex);
 	else if (bpf_core_field_exists(struct inet_sock___rx_dst, rx_dst_ifindex))
 		bpf_probe_read_kernel(&interface, sizeof(interface),
 				      (const void *)sk + bpf_core_field_offset(struct inet_sock___rx_dst,
@@ -46,36 +47,50 @@ static __always_inline int received_over(const struct sock *sk)
  */
 static __always_inline void note_interface(const struct sock *sk, struct socket_state *socket)
 {
-	struct dst_entry *route = BPF_CORE_READ(sk, sk_dst_cache);
 	int interface = received_over(sk);
+	const struct dst_entry *route;
+	const struct net_device *device;
 
-	if (route && (!interface || socket->flows[TX].bytes >= socket->flows[RX].bytes))
-		interface = BPF_CORE_READ(route, dev, ifindex);
+	if (!interface || socket->flows[TX].bytes >= socket->flows[RX].bytes) {
+		route = FIELD(struct sock, sk, sk_dst_cache);
+		if (route) {
+			device = FIELD(struct dst_entry, route, dev);
+			interface = FIELD(struct net_device, device, ifindex);
+		}
+	}
 	if (!interface)
-		interface = BPF_CORE_READ(sk, __sk_common.skc_bound_dev_if);
+		interface = FIELD(struct sock, sk, __sk_common.skc_bound_dev_if);
 	if (interface)
 		socket->interface = interface;
 }
 
 static __always_inline void measure(const struct sock *sk, struct health *health)
 {
-	const struct tcp_sock *tcp = (const struct tcp_sock *)sk;
-	__u32 ticks[TCP_CHRONOS] = {}, running;
+	__u32 busy, by_window, by_buffer, running;
 	__u8 kind;
 
-	health->rtt = BPF_CORE_READ(tcp, srtt_us);
-	health->rtt_variation = BPF_CORE_READ(tcp, mdev_us);
-	health->retransmits = BPF_CORE_READ(tcp, total_retrans);
+	health->rtt = FIELD(struct tcp_sock, sk, srtt_us);
+	health->rtt_variation = FIELD(struct tcp_sock, sk, mdev_us);
+	health->retransmits = FIELD(struct tcp_sock, sk, total_retrans);
 	if (!bpf_core_field_exists(struct tcp_sock, chrono_stat)) {
 		health->busy = health->by_window = health->by_buffer = UNTOLD;
 		return;
 	}
-	BPF_CORE_READ_INTO(&ticks, tcp, chrono_stat);
-	running = (__u32)bpf_jiffies64() - BPF_CORE_READ(tcp, chrono_start);
-	kind = BPF_CORE_READ_BITFIELD_PROBED(tcp, chrono_type);
-	health->busy = ticks[0] + ticks[1] + ticks[2] + (kind ? running : 0);
-	health->by_window = ticks[1] + (kind == TCP_CHRONO_RWND_LIMITED ? running : 0);
-	health->by_buffer = ticks[2] + (kind == TCP_CHRONO_SNDBUF_LIMITED ? running : 0);
+	busy = FIELD(struct tcp_sock, sk, chrono_stat[0]);
+	by_window = FIELD(struct tcp_sock, sk, chrono_stat[1]);
+	by_buffer = FIELD(struct tcp_sock, sk, chrono_stat[2]);
+	busy += by_window + by_buffer;
+	kind = BPF_CORE_READ_BITFIELD_PROBED((const struct tcp_sock *)sk, chrono_type);
+	/* Most have nothing to send. */
+	if (kind) {
+		running = (__u32)bpf_jiffies64() - FIELD(struct tcp_sock, sk, chrono_start);
+		busy += running;
+		by_window += kind == TCP_CHRONO_RWND_LIMITED ? running : 0;
+		by_buffer += kind == TCP_CHRONO_SNDBUF_LIMITED ? running : 0;
+	}
+	health->busy = busy;
+	health->by_window = by_window;
+	health->by_buffer = by_buffer;
 }
 
 static __always_inline bool same_process(const struct process_key *a, const struct process_key *b)

@@ -50,7 +50,7 @@ static __always_inline void mptcp_consumed(const struct sock *sk)
 	consumed = mptcp_consumed_seq(sk);
 	socket = bpf_map_lookup_elem(&sockets, &id);
 	if (!socket) {
-		__u8 state = BPF_CORE_READ(sk, __sk_common.skc_state);
+		__u8 state = FIELD(struct sock, sk, __sk_common.skc_state);
 
 		/* The end of a socket without a file is not seen: only what a process holds. */
 		if (kernel_thread() || (state != TCP_ESTABLISHED && state != TCP_SYN_SENT))

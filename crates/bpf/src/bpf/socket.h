@@ -25,7 +25,7 @@ static __always_inline bool loopback_v6(const __be32 *address)
 /* 1: over the loopback device; 0: over another; -1: the socket has no route yet. */
 static __always_inline int over_loopback(const struct sock *sk)
 {
-	struct dst_entry *route = BPF_CORE_READ(sk, sk_dst_cache);
+	struct dst_entry *route = FIELD(struct sock, sk, sk_dst_cache);
 	int interface;
 
 	if (route)
@@ -39,7 +39,7 @@ static __always_inline int over_loopback(const struct sock *sk)
 /* kTLS and MPTCP subflows: the bytes of their streams are not payload, their calls tell it. */
 static __always_inline bool has_upper_protocol(const struct sock *sk)
 {
-	return BPF_CORE_READ((const struct inet_connection_sock *)sk, icsk_ulp_ops) != 0;
+	return FIELD(struct inet_connection_sock, sk, icsk_ulp_ops) != 0;
 }
 
 /* The type of where it goes says how much is read: all of an IPv6 address needs an array. */
@@ -92,10 +92,10 @@ static __always_inline void describe_socket(const struct sock *sk, struct socket
 {
 	__u16 type;
 
-	socket->family = BPF_CORE_READ(sk, __sk_common.skc_family);
-	socket->protocol = BPF_CORE_READ(sk, sk_protocol);
-	socket->state = BPF_CORE_READ(sk, __sk_common.skc_state);
-	type = BPF_CORE_READ(sk, sk_type);
+	socket->family = FIELD(struct sock, sk, __sk_common.skc_family);
+	socket->protocol = FIELD(struct sock, sk, sk_protocol);
+	socket->state = FIELD(struct sock, sk, __sk_common.skc_state);
+	type = FIELD(struct sock, sk, sk_type);
 	/* A raw socket may say protocol 17, and the kernel has sockets of its own. */
 	if ((socket->family != AF_INET && socket->family != AF_INET6) || type == SOCK_RAW ||
 	    (socket->protocol != IPPROTO_TCP && socket->protocol != IPPROTO_UDP &&
@@ -106,8 +106,8 @@ static __always_inline void describe_socket(const struct sock *sk, struct socket
 	}
 	/* The call that shows us the socket may be one that names its peer. */
 	socket->flags = SOCKET_ADDRESSED;
-	socket->remote_port = BPF_CORE_READ(sk, __sk_common.skc_dport);
-	socket->local_port = BPF_CORE_READ(sk, __sk_common.skc_num);
+	socket->remote_port = FIELD(struct sock, sk, __sk_common.skc_dport);
+	socket->local_port = FIELD(struct sock, sk, __sk_common.skc_num);
 	read_remote(sk, socket, (__be32 *)socket->remote);
 	identify(sk, socket);
 	classify(sk, socket);
@@ -120,13 +120,13 @@ static __always_inline void describe_socket(const struct sock *sk, struct socket
  */
 static __always_inline __u32 consumed_seq(const struct tcp_sock *tcp)
 {
-	__u32 copied = BPF_CORE_READ(tcp, copied_seq);
-	__u8 state = BPF_CORE_READ((const struct sock *)tcp, __sk_common.skc_state);
+	__u32 copied = FIELD(struct tcp_sock, tcp, copied_seq);
+	__u8 state = FIELD(struct sock, tcp, __sk_common.skc_state);
 
 	if (state == TCP_ESTABLISHED || state == TCP_SYN_RECV)
 		return copied;
-	if (copied == BPF_CORE_READ(tcp, rcv_nxt) &&
-	    BPF_CORE_READ((const struct sock *)tcp, __sk_common.skc_flags) & (1UL << SOCK_DONE))
+	if (copied == FIELD(struct tcp_sock, tcp, rcv_nxt) &&
+	    FIELD(struct sock, tcp, __sk_common.skc_flags) & (1UL << SOCK_DONE))
 		return copied - 1;
 	return copied;
 }
@@ -134,26 +134,28 @@ static __always_inline __u32 consumed_seq(const struct tcp_sock *tcp)
 /* All that the application has ever read: bytes_received counts a FIN as rcv_nxt does. */
 static __always_inline __u32 first_rx_seq(const struct tcp_sock *tcp)
 {
-	__u32 received = BPF_CORE_READ(tcp, bytes_received);
+	__u32 received = FIELD(struct tcp_sock, tcp, bytes_received);
 
-	return BPF_CORE_READ(tcp, rcv_nxt) - received;
+	return FIELD(struct tcp_sock, tcp, rcv_nxt) - received;
 }
 
 /* The first byte ever written: everything acknowledged before it is not payload but the SYN. */
 static __always_inline __u32 first_tx_seq(const struct tcp_sock *tcp, bool active)
 {
-	return BPF_CORE_READ(tcp, snd_una) - (__u32)BPF_CORE_READ(tcp, bytes_acked) + active;
+	__u32 acknowledged = FIELD(struct tcp_sock, tcp, bytes_acked);
+
+	return FIELD(struct tcp_sock, tcp, snd_una) - acknowledged + active;
 }
 
 /* A listener's limit goes to its children; it is 0 where none was set (and after listen(fd, 0)). */
 static __always_inline bool accepted(const struct sock *sk)
 {
-	return BPF_CORE_READ(sk, sk_max_ack_backlog) != 0;
+	return FIELD(struct sock, sk, sk_max_ack_backlog) != 0;
 }
 
 static __always_inline __u32 mptcp_consumed_seq(const struct sock *sk)
 {
-	return BPF_CORE_READ((const struct mptcp_sock *)sk, bytes_consumed);
+	return FIELD(struct mptcp_sock, sk, bytes_consumed);
 }
 
 /*
@@ -199,7 +201,7 @@ static __always_inline struct socket_state *socket_of(struct duty duty, const st
 			fresh->tx_seq = first_tx_seq(tcp, !accepted(sk));
 		} else {
 			fresh->rx_seq = consumed_seq(tcp);
-			fresh->tx_seq = BPF_CORE_READ(tcp, write_seq);
+			fresh->tx_seq = FIELD(struct tcp_sock, tcp, write_seq);
 			fresh->opened = 0;
 			lose(duty, LOSS_SOCKET_UNKNOWN);
 		}
@@ -224,7 +226,7 @@ static __always_inline struct socket_state *socket_of(struct duty duty, const st
 static __always_inline __u8 udp_flow(const struct sock *sk, struct socket_state *socket,
 				     __u32 direction)
 {
-	__u8 state = BPF_CORE_READ(sk, __sk_common.skc_state);
+	__u8 state = FIELD(struct sock, sk, __sk_common.skc_state);
 	__be32 remote[4] = {};
 
 	/* Of a connected socket every datagram comes from its peer, whose route is known. */
@@ -254,8 +256,8 @@ static __always_inline __u8 udp_flow(const struct sock *sk, struct socket_state 
 	    ((__u64 *)remote)[0] != ((__u64 *)socket->remote)[0] ||
 	    ((__u64 *)remote)[1] != ((__u64 *)socket->remote)[1]) {
 		__builtin_memcpy(socket->remote, remote, sizeof(remote));
-		socket->remote_port = BPF_CORE_READ(sk, __sk_common.skc_dport);
-		socket->local_port = BPF_CORE_READ(sk, __sk_common.skc_num);
+		socket->remote_port = FIELD(struct sock, sk, __sk_common.skc_dport);
+		socket->local_port = FIELD(struct sock, sk, __sk_common.skc_num);
 		socket->state = state;
 		classify(sk, socket);
 	}

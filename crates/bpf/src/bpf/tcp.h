@@ -17,8 +17,8 @@ static __always_inline void now_established(const struct sock *sk, struct socket
 	socket->tx_seq = first_tx_seq(tcp, true);
 	socket->state = TCP_ESTABLISHED;
 	socket->fate |= FATE_ESTABLISHED;
-	socket->remote_port = BPF_CORE_READ(sk, __sk_common.skc_dport);
-	socket->local_port = BPF_CORE_READ(sk, __sk_common.skc_num);
+	socket->remote_port = FIELD(struct sock, sk, __sk_common.skc_dport);
+	socket->local_port = FIELD(struct sock, sk, __sk_common.skc_num);
 	read_remote(sk, socket, (__be32 *)socket->remote);
 	classify(sk, socket);
 }
@@ -67,7 +67,7 @@ static __always_inline void established(struct duty duty, const struct sock *sk,
 	}
 	now_established(sk, socket);
 	if (counts_written && !has_upper_protocol(sk)) {
-		__u32 written = BPF_CORE_READ(tcp, write_seq);
+		__u32 written = FIELD(struct tcp_sock, tcp, write_seq);
 		__u32 with_syn = written - socket->tx_seq;
 
 		/* Fast Open: sent by whoever connected, acknowledged in nobody's context. */
@@ -83,7 +83,7 @@ static __always_inline void established(struct duty duty, const struct sock *sk,
 /* Nothing is measured from here on, and an abort forgets what was: the last moment to look. */
 static __always_inline void ended(const struct sock *sk, struct socket_state *socket, int before)
 {
-	int error = BPF_CORE_READ(sk, sk_err);
+	int error = FIELD(struct sock, sk, sk_err);
 
 	measure(sk, &socket->health);
 	note_interface(sk, socket);
@@ -102,9 +102,9 @@ static __always_inline void ended(const struct sock *sk, struct socket_state *so
 static __always_inline bool same_connection(const struct sock *sk,
 					    const struct socket_state *socket)
 {
-	__u16 local_port = BPF_CORE_READ(sk, __sk_common.skc_num);
+	__u16 local_port = FIELD(struct sock, sk, __sk_common.skc_num);
 
-	return socket->remote_port == BPF_CORE_READ(sk, __sk_common.skc_dport) &&
+	return socket->remote_port == FIELD(struct sock, sk, __sk_common.skc_dport) &&
 	       (!local_port || socket->local_port == local_port);
 }
 
@@ -117,7 +117,7 @@ static __always_inline void catch_up(struct duty duty, const struct sock *sk,
 				     enum caller caller)
 {
 	const struct tcp_sock *tcp = (const struct tcp_sock *)sk;
-	__u32 consumed = consumed_seq(tcp), written = BPF_CORE_READ(tcp, write_seq);
+	__u32 consumed = consumed_seq(tcp), written = FIELD(struct tcp_sock, tcp, write_seq);
 	__u32 rx = consumed - socket->rx_seq;
 	__u32 tx = counts_written ? written - socket->tx_seq : 0;
 
@@ -288,7 +288,7 @@ static __always_inline void tcp_consumed(const struct sock *sk)
 	if (!bytes)
 		return;
 	socket->rx_seq = consumed;
-	if (BPF_CORE_READ(sk, sk_lock.owned)) {
+	if (FIELD(struct sock, sk, sk_lock.owned)) {
 		count_socket(duty, sk, socket, RX, bytes, ONE_WRITER);
 		return;
 	}
@@ -311,11 +311,11 @@ static __always_inline void tcp_written(const struct sock *sk)
 		return;
 	if (socket->state == TCP_SYN_SENT) {
 		/* Data that goes with a SYN is counted once the connection stands. */
-		if (BPF_CORE_READ(sk, __sk_common.skc_state) != TCP_SYN_SENT)
+		if (FIELD(struct sock, sk, __sk_common.skc_state) != TCP_SYN_SENT)
 			established(duty, sk, true, &fresh);
 		return;
 	}
-	written = BPF_CORE_READ((const struct tcp_sock *)sk, write_seq);
+	written = FIELD(struct tcp_sock, sk, write_seq);
 	bytes = written - socket->tx_seq;
 	if (!bytes)
 		return;

@@ -94,7 +94,7 @@ int tcp_state_btf(__u64 *ctx)
 {
 	const struct sock *sk = (const struct sock *)ctx[0];
 
-	if (BPF_CORE_READ(sk, sk_protocol) == IPPROTO_TCP)
+	if (FIELD(struct sock, sk, sk_protocol) == IPPROTO_TCP)
 		state_changed(sk, ctx[1], ctx[2]);
 	return 0;
 }
@@ -276,7 +276,7 @@ static __always_inline void inet_sent(const struct socket *file, int ret)
 {
 	const struct sock *sk = BPF_CORE_READ(file, sk);
 
-	call_sent(sk, BPF_CORE_READ(sk, __sk_common.skc_family), BPF_CORE_READ(sk, sk_protocol),
+	call_sent(sk, FIELD(struct sock, sk, __sk_common.skc_family), FIELD(struct sock, sk, sk_protocol),
 		  ret);
 }
 
@@ -284,8 +284,8 @@ static __always_inline void inet_received(const struct socket *file, int flags, 
 {
 	const struct sock *sk = BPF_CORE_READ(file, sk);
 
-	call_received(sk, BPF_CORE_READ(sk, __sk_common.skc_family),
-		      BPF_CORE_READ(sk, sk_protocol), ret, flags);
+	call_received(sk, FIELD(struct sock, sk, __sk_common.skc_family),
+		      FIELD(struct sock, sk, sk_protocol), ret, flags);
 }
 
 SEC("?fexit/inet_sendmsg")
@@ -444,7 +444,7 @@ int seed(struct bpf_iter__task_file *ctx)
 			fresh.fate = FATE_ESTABLISHED;
 		tcp = (const struct tcp_sock *)sk;
 		fresh.rx_seq = consumed_seq(tcp);
-		fresh.tx_seq = BPF_CORE_READ(tcp, write_seq);
+		fresh.tx_seq = FIELD(struct tcp_sock, tcp, write_seq);
 	}
 	/* Without a baseline it must be counted by call results, or its past would count. */
 	refused = bpf_map_update_elem(&sockets, &id, &fresh, BPF_NOEXIST);
@@ -479,7 +479,7 @@ int connections(struct bpf_iter__bpf_map_elem *ctx)
 	sight.time = *key;
 	if (!(sight.socket.flags & SOCKET_IGNORED) && same_connection(sk, &sight.socket) &&
 	    (sight.socket.protocol != IPPROTO_TCP || sight.socket.state != TCP_CLOSE)) {
-		sight.socket.state = BPF_CORE_READ(sk, __sk_common.skc_state);
+		sight.socket.state = FIELD(struct sock, sk, __sk_common.skc_state);
 		note_interface(sk, &sight.socket);
 		if (sight.socket.protocol == IPPROTO_TCP)
 			measure(sk, &sight.socket.health);
