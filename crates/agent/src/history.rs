@@ -36,6 +36,7 @@ mod table;
 mod tally;
 mod totals;
 mod varint;
+mod whole;
 mod writer;
 
 pub use answer::Answer;

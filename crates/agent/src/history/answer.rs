@@ -20,6 +20,7 @@ use super::table::Table;
 use super::tally::Tallies;
 use super::tally::Tally;
 use super::tally::Ticks;
+use super::whole::Whole;
 use super::Sum;
 
 /// Groups in a step that grows, before those that cannot come first are left out.
@@ -128,9 +129,10 @@ impl Answer {
         }
         if part.inside {
             let stretches = self.stretches[index];
-            let needed = self
+            let mut needed = self
                 .table
                 .take(&self.query, index as u32, &opened, stretches);
+            needed.whole = Whole::of(&self.query, part, &opened, &needed, &self.table);
             self.reading.needed.insert(index, needed);
         }
         self.header.damaged += opened.damaged();

@@ -82,6 +82,14 @@ impl Reading {
         part: &Part,
         growing: &mut Option<(u64, Tallies)>,
     ) -> (Vec<Tallies>, bool) {
+        let needed = self.needed.get_mut(&index);
+        if let Some(whole) = needed.and_then(|needed| needed.whole.take()) {
+            self.steps = 1;
+            let before = self.before.replace(whole.last());
+            let (_, step) = growing.get_or_insert_with(Default::default);
+            whole.add_to(step, table, before);
+            return (Vec::new(), false);
+        }
         let Ok(opened) = part.open() else {
             self.damaged += 1;
             return (Vec::new(), false);

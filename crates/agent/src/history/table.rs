@@ -14,6 +14,7 @@ use super::query::Described;
 use super::query::Grouping;
 use super::query::Query;
 use super::query::Subject;
+use super::whole::Whole;
 use super::BootId;
 use super::Sum;
 use crate::process::Exit;
@@ -70,6 +71,8 @@ pub struct Needed {
     pub processes: usize,
     /// These, when they are few.
     pub listed: Vec<Listed>,
+    /// All that the segment adds to an answer in one step, if that is known.
+    pub whole: Option<Whole>,
 }
 
 /// So few that they need not be read again.

@@ -47,8 +47,17 @@ impl Ticks {
                 peak.time = head.wall_at(peak.time);
             }
         }
-        self.peaks.merge(&peaks);
-        self.active = self.active.saturating_add(active);
+        self.add(&Ticks {
+            peaks,
+            active,
+            unknown: false,
+        });
+    }
+
+    /// Others whose times are in wall clock.
+    pub fn add(&mut self, others: &Ticks) {
+        self.peaks.merge(&others.peaks);
+        self.active = self.active.saturating_add(others.active);
     }
 }
 
