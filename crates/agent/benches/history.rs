@@ -449,6 +449,7 @@ fn ask(options: &Options, ticks: u64) {
     let pid = machine.processes[0].facts.id.pid;
     let one = Query {
         wanted: Some(Arc::new(move |facts: &Facts| facts.id.pid == pid)),
+        pids: vec![pid],
         ..Query::default()
     };
     let by_minute = Query {

@@ -60,6 +60,11 @@ impl Selection {
         })
     }
 
+    /// Only processes with these pids are, in order. Empty: any.
+    pub fn pids(&self) -> &[u32] {
+        &self.pids
+    }
+
     /// Whether every process is asked for.
     pub fn is_everything(&self) -> bool {
         self.pids.is_empty()

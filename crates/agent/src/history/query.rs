@@ -82,6 +82,8 @@ pub struct Query {
     pub kinds: Kinds,
     /// `None`: all processes.
     pub wanted: Option<Arc<Wanted>>,
+    /// Others are not even looked at; in order. Empty: all. `wanted` knows them too.
+    pub pids: Vec<u32>,
     /// Only the groups that come first over the whole window. 0: all of them.
     pub top: usize,
     /// What rows are ordered by.
@@ -105,12 +107,20 @@ impl Default for Query {
             group: Grouping::Process,
             kinds: Kinds::ALL,
             wanted: None,
+            pids: Vec::new(),
             top: 0,
             order: Order::Bytes,
             ascending: false,
             idle: false,
             peaks: true,
         }
+    }
+}
+
+impl Query {
+    /// Whether a process with this pid may be asked for.
+    pub fn may_want(&self, pid: u32) -> bool {
+        self.pids.is_empty() || self.pids.binary_search(&pid).is_ok()
     }
 }
 
@@ -124,6 +134,7 @@ impl fmt::Debug for Query {
             .field("group", &self.group)
             .field("kinds", &self.kinds)
             .field("wanted", &self.wanted.is_some())
+            .field("pids", &self.pids)
             .field("top", &self.top)
             .field("order", &(self.order, self.ascending))
             .field("idle", &self.idle)

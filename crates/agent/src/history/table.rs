@@ -126,7 +126,8 @@ impl Table {
         match opened {
             Opened::Rows(rows) => {
                 let mut take = |column: &Column| {
-                    let Some(version) = column.version(stretches) else {
+                    let version = column.version(stretches);
+                    let Some(version) = version.filter(|_| query.may_want(column.id.pid)) else {
                         return;
                     };
                     let seen = sighting(column.id, 0, true);
@@ -148,6 +149,9 @@ impl Table {
                 let mut needed = Needed::default();
                 let mut known = (u32::MAX, Vec::new());
                 needed.listed = sealed.look(|id, part, moved| {
+                    if !query.may_want(id.pid) {
+                        return false;
+                    }
                     let number = self.number(boot, id);
                     let number = match number {
                         Some(number) if !keep_live => number,

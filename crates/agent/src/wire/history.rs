@@ -47,6 +47,7 @@ pub fn query(
         v1::HistoryOrder::Peak => Order::Peak,
     };
     let selection = Selection::of_the_past(request.filter)?;
+    let pids = selection.pids().to_vec();
     // Of everyone the sums are at hand.
     let wanted: Option<Arc<Wanted>> = match selection.is_everything() {
         true => None,
@@ -66,6 +67,7 @@ pub fn query(
         group: grouping,
         kinds,
         wanted,
+        pids,
         top: request.top as usize,
         order,
         ascending: request.ascending,

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use netmon_agent::history::tiers;
+use netmon_agent::history::AnswerRow;
 use netmon_agent::history::Grouping;
 use netmon_agent::history::Kinds;
 use netmon_agent::history::Options;
@@ -261,6 +262,73 @@ fn the_first_of_many_that_came_and_went() {
             for (few, all) in few.rows.iter().zip(&all.rows) {
                 assert_eq!((&few.sums, &few.totals), (&all.sums, &all.totals));
                 assert_eq!((few.peaks, few.active), (all.peaks, all.active));
+            }
+        }
+    }
+}
+
+/// Who is asked for alone gets the same row, whichever way its segments are read.
+#[test]
+fn one_of_many_is_told_as_among_all() {
+    let directory = tempfile::tempdir().unwrap();
+    let (history, _) = open(&options(Some(directory.path()), 1));
+    let mut world = World::new(1);
+    // 1 all the time, 2 now and then, 3 once, and others come and go.
+    for n in 0..70u32 {
+        let all = [
+            (1, 0, u64::from(n) + 1, 2),
+            (2, 4, 90, u64::from(n)),
+            (3, 2, 5, 0),
+        ];
+        let there = [true, n % 5 == 0, n == 33];
+        let moves = all.iter().zip(there).filter(|(_, there)| *there);
+        let moves: Vec<_> = moves
+            .map(|(moved, _)| *moved)
+            .chain([(100 + n, 0, 1, 1)])
+            .collect();
+        let (frame, moment) = world.tick(&moves, &[100 + n]);
+        history.append(&frame, moment);
+        crate::world::wait_for("written", || history.acknowledged() >= Some(u64::from(n)));
+    }
+    for kinds in [Kinds::ALL, Kinds::EXTERNAL, Kinds(1)] {
+        for (since, step) in [
+            (None, 0),
+            (Some(NEW_YEAR + 13 * SECOND), 0),
+            (None, 10 * SECOND),
+        ] {
+            let all = Query {
+                kinds,
+                since,
+                step,
+                ..Query::default()
+            };
+            let whole = steps(&history, all.clone());
+            for pid in [1, 2, 3, 110, 4711] {
+                for pids in [vec![], vec![pid]] {
+                    let alone = Query {
+                        wanted: Some(Arc::new(move |facts: &Facts| facts.id.pid == pid)),
+                        pids,
+                        ..all.clone()
+                    };
+                    let alone = steps(&history, alone);
+                    assert_eq!(alone.len(), whole.len());
+                    for (alone, whole) in alone.iter().zip(&whole) {
+                        let row = whole.rows.iter().zip(crate::asking::pids(whole));
+                        let row = row.filter(|(_, p)| *p == pid).map(|(row, _)| row).next();
+                        let of = |row: &AnswerRow| {
+                            let sums = (row.sums.clone(), row.totals.clone());
+                            (sums, row.peaks, row.active, row.processes)
+                        };
+                        assert_eq!(alone.rows.first().map(of), row.map(of), "{pid} {kinds:?}");
+                        assert_eq!(
+                            (alone.end, alone.length, alone.ticks, alone.missing),
+                            (whole.end, whole.length, whole.ticks, whole.missing)
+                        );
+                        if let Some(row) = row.filter(|row| row.peaks.is_some()) {
+                            assert_eq!(alone.peaks, row.peaks, "one is its own sum");
+                        }
+                    }
+                }
             }
         }
     }
