@@ -20,6 +20,12 @@ pub enum Preemption {
 const VERSION: &str = "/proc/sys/kernel/version";
 const MODE: &str = "/sys/kernel/debug/sched/preempt";
 const COMMAND_LINE: &str = "/proc/cmdline";
+const REAL_TIME: &str = "/sys/kernel/realtime";
+
+/// Whether softirqs can be put aside too.
+pub fn is_real_time() -> bool {
+    fs::read_to_string(REAL_TIME).is_ok_and(|text| text.trim() == "1")
+}
 
 impl Preemption {
     /// Looks. The mode can be changed while the machine runs, which is not noticed.

@@ -48,6 +48,7 @@ pub use event::text;
 pub use event::Event;
 pub use event::Segment;
 pub use facts::Facts;
+pub use facts::Raw;
 pub use filter::Family;
 pub use filter::Filter;
 pub use filter::Prefix;
@@ -89,7 +90,7 @@ pub struct Tracer {
     active: MapHandle,
     filters: MapHandle,
     buckets: MapHandle,
-    tallies: MapHandle,
+    sights: MapHandle,
     ring: RingBuffer<'static>,
     told: Arc<Mutex<Vec<Event>>>,
     in_use: u32,
@@ -131,7 +132,7 @@ impl Tracer {
             active: programs.map("active")?,
             filters: programs.map("filters")?,
             buckets: programs.map("buckets")?,
-            tallies: programs.map("tallies")?,
+            sights: programs.map("sights")?,
             ring: ring.map_err(|e| Error::kernel("read a ring buffer", errno(&e)))?,
             programs,
             told,
@@ -195,10 +196,12 @@ impl Tracer {
     pub fn tallies(&self, slot: usize) -> Result<Vec<Tally>> {
         let mut tallies = self.read(slot)?;
         for (tally, base) in tallies.iter_mut().zip(&self.bases[slot]) {
-            tally.matched -= base.matched;
-            tally.suppressed -= base.suppressed;
-            tally.lost -= base.lost;
-            tally.bytes -= base.bytes;
+            // Counters only grow, and nobody resets them; were that untrue, nothing is counted rather
+            // than almost everything.
+            tally.matched = tally.matched.saturating_sub(base.matched);
+            tally.suppressed = tally.suppressed.saturating_sub(base.suppressed);
+            tally.lost = tally.lost.saturating_sub(base.lost);
+            tally.bytes = tally.bytes.saturating_sub(base.bytes);
         }
         Ok(tallies)
     }
@@ -206,14 +209,15 @@ impl Tracer {
     fn read(&self, slot: usize) -> Result<Vec<Tally>> {
         let _unpreempted = Unpreempted::enter();
         let read = |point: usize| {
-            let key = (slot * POINTS + point) as u32;
-            let cpus = lookup_all_cpus::<abi::tally>(&self.tallies, key)?;
             let mut sum = Tally::default();
-            for cpu in cpus {
-                sum.matched += cpu.matched;
-                sum.suppressed += cpu.suppressed;
-                sum.lost += cpu.lost;
-                sum.bytes += cpu.bytes;
+            for row in abi::rows(point) {
+                for cpu in lookup_all_cpus::<abi::sight_of>(&self.sights, row as u32)? {
+                    let cpu = &cpu.tallies[slot];
+                    sum.matched += cpu.matched;
+                    sum.suppressed += cpu.suppressed;
+                    sum.lost += cpu.lost;
+                    sum.bytes += cpu.bytes;
+                }
             }
             Ok(sum)
         };

@@ -348,11 +348,17 @@ fn what_a_traced_packet_costs() {
         ("over the rate", Some(of(vec![to.port()], Some(1), false))),
     ];
     let price = || {
-        let before = thread_time();
+        let (before, programs) = (thread_time(), inside());
         let sent = flood(to, SPAN);
-        (thread_time() - before).as_nanos() as u64 / sent
+        let spent = (thread_time() - before).as_nanos() as u64 / sent;
+        let (time, runs) = inside();
+        (
+            spent,
+            (time - programs.0) / sent,
+            (runs - programs.1) / sent,
+        )
     };
-    let mut least = vec![u64::MAX; wishes.len() + 1];
+    let mut least = vec![(u64::MAX, 0, 0); wishes.len() + 1];
     for _ in 0..ROUNDS / 4 {
         for _ in 0..4 {
             least[0] = least[0].min(price());
@@ -369,11 +375,12 @@ fn what_a_traced_packet_costs() {
             }
         }
     }
-    eprintln!("{:<16} {:>6} ns a datagram", "not attached", least[0]);
-    for ((name, _), price) in wishes.iter().zip(&least[1..]) {
+    let (base, ..) = least[0];
+    let names = std::iter::once("not attached").chain(wishes.iter().map(|(name, _)| *name));
+    for (name, (price, inside, runs)) in names.zip(least) {
         eprintln!(
-            "{name:<16} {price:>6} ns, {} % of the speed",
-            least[0] * 100 / price
+            "{name:<16} {price:>6} ns, {:>3} % of the speed; inside {runs} programs {inside} ns",
+            base * 100 / price
         );
     }
 }
@@ -388,14 +395,28 @@ fn thread_time() -> Duration {
 
 /// What the verifier went through, by program.
 fn costs() {
-    for entry in std::fs::read_dir("/proc/self/fdinfo").unwrap().flatten() {
-        let text = std::fs::read_to_string(entry.path()).unwrap_or_default();
-        let of = |key: &str| {
-            text.lines()
-                .find_map(|l| l.strip_prefix(key).map(str::trim))
-        };
-        if let (Some(id), Some(cost)) = (of("prog_id:"), of("verified_insns:")) {
-            eprintln!("program {id}: {cost} instructions");
-        }
+    for (id, of) in programs() {
+        eprintln!("program {id}: {} instructions", of("verified_insns:"));
     }
+}
+
+/// Time inside the programs of this process so far, ns, and how often they ran: only where
+/// `sysctl kernel.bpf_stats_enabled=1` says so.
+fn inside() -> (u64, u64) {
+    let of = programs().map(|(_, of)| (of("run_time_ns:"), of("run_cnt:")));
+    of.fold((0, 0), |sum, one| (sum.0 + one.0, sum.1 + one.1))
+}
+
+/// The programs that this process holds, by number, with what the kernel says of each.
+fn programs() -> impl Iterator<Item = (u64, impl Fn(&str) -> u64)> {
+    let files = std::fs::read_dir("/proc/self/fdinfo").unwrap().flatten();
+    let texts = files.map(|file| std::fs::read_to_string(file.path()).unwrap_or_default());
+    texts.filter_map(|text| {
+        let of = move |key: &str| {
+            let found = text.lines().find_map(|line| line.strip_prefix(key));
+            found.map_or(0, |value| value.trim().parse().unwrap())
+        };
+        // Links have the number of their program too.
+        (of("verified_insns:") != 0).then(|| (of("prog_id:"), of))
+    })
 }

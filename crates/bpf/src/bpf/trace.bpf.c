@@ -1,21 +1,39 @@
 // SPDX-License-Identifier: MIT
 /*
  * The packet trace: the hooks. Attached only while somebody watches packets, and never pinned. Which
- * of them are loaded is decided in trace/plan.rs. Classic tracepoints and entry kprobes, because
- * others lose events where the kernel preempts; netfilter programs stand in for kprobes.
+ * of them are loaded is decided in trace/plan.rs. Netfilter programs stand in for kprobes.
  *
- * While a classic tracepoint or a kprobe program runs, an interrupt on the same CPU runs none: what
- * it would have seen is missed. The kernel counts that from 6.3 or so on.
+ * While a classic tracepoint or a kprobe program runs, an interrupt on the same CPU runs none of these:
+ * what they would have seen is missed. The kernel counts that from 6.3 or so on. A BTF tracepoint (a
+ * raw one whose arguments have types) costs less, fills in no record, and keeps only itself from
+ * running. But it does not keep the kernel from putting its task aside, and then it is missed by all
+ * others on that CPU: it is for where that cannot happen. Both forms of a point are here; one of them
+ * is loaded.
  */
-#include "trace_slots.h"
+#include "trace_tell.h"
 
 char LICENSE[] SEC("license") = "Dual MIT/GPL";
 
+/* What is called with a tracepoint: the fields of its record, or its arguments. */
+#define BOTH(system, name, record, fields, arguments)           \
+	SEC("?tp/" #system "/" #name)                           \
+	int name(struct trace_event_raw_##record *ctx)          \
+	{                                                       \
+		return on_##name(UNPACK fields, ADDRESS);       \
+	}                                                       \
+	SEC("?tp_btf/" #name)                                   \
+	int btf_##name(struct bpf_raw_tracepoint_args *ctx)     \
+	{                                                       \
+		return on_##name(UNPACK arguments, VOUCHED);    \
+	}
+#define UNPACK(...) __VA_ARGS__
+#define ARGUMENT(n) ((void *)ctx->args[n])
+
 /* A packet with its IP header in place. `device`: 0, where the buffer has no device now. */
 static __always_inline int packet(struct sight_of *s, const struct sk_buff *skb,
-				  const void *device, const void *sk)
+				  enum trust trust, const void *device, const void *sk)
 {
-	if (!s || !read_packet(&s->event, &s->span, skb))
+	if (!s || !read_packet(&s->event, &s->span, skb, trust))
 		return 0;
 	s->device = (__u64)device;
 	s->sk = (__u64)sk;
@@ -24,24 +42,25 @@ static __always_inline int packet(struct sight_of *s, const struct sk_buff *skb,
 }
 
 /* The same where the device has it. */
-static __always_inline int packet_on_device(enum point point, const struct sk_buff *skb)
+static __always_inline int packet_on_device(enum point point, const struct sk_buff *skb,
+					    enum trust trust)
 {
 	struct sight_of *s = look(point);
 
-	if (!s || !read_packet(&s->event, &s->span, skb))
+	if (!s || !read_packet(&s->event, &s->span, skb, trust))
 		return 0;
-	read_ends(skb, &s->device, &s->sk);
+	read_ends(skb, trust, &s->device, &s->sk);
 	tell(s);
 	return 0;
 }
 
-static __always_inline int arriving(enum point point, const struct sk_buff *skb)
+static __always_inline int arriving(enum point point, const struct sk_buff *skb, enum trust trust)
 {
 	struct sight_of *s = look(point);
 
-	if (!s || !read_arriving(&s->event, &s->span, skb))
+	if (!s || !read_arriving(&s->event, &s->span, skb, trust))
 		return 0;
-	read_ends(skb, &s->device, &s->sk);
+	read_ends(skb, trust, &s->device, &s->sk);
 	tell(s);
 	return 0;
 }
@@ -62,102 +81,111 @@ static __always_inline int socket(enum point point, const struct sock *sk, enum 
 
 /* ---- receive: tracepoints ---- */
 
-/* Any context. Only devices without NAPI, loopback and veth among them. */
-SEC("?tp/net/netif_rx")
-int netif_rx(struct trace_event_raw_net_dev_template *ctx)
+/* Interrupts, or with softirqs off. Only devices without NAPI, loopback and veth among them. */
+static __always_inline int on_netif_rx(const void *skb, enum trust trust)
 {
-	return arriving(POINT_NETIF_RX, ctx->skbaddr);
+	return arriving(POINT_NETIF_RX, skb, trust);
 }
+
+BOTH(net, netif_rx, net_dev_template, (ctx->skbaddr), (ARGUMENT(0)))
 
 /* Softirq. After GRO: one buffer may be several segments. */
-SEC("?tp/net/netif_receive_skb")
-int netif_receive_skb(struct trace_event_raw_net_dev_template *ctx)
+static __always_inline int on_netif_receive_skb(const void *skb, enum trust trust)
 {
-	return arriving(POINT_NETIF_RECEIVE_SKB, ctx->skbaddr);
+	return arriving(POINT_NETIF_RECEIVE_SKB, skb, trust);
 }
 
-/* Softirq, established connections only. */
-SEC("?tp/tcp/tcp_probe")
-int tcp_probe(struct trace_event_raw_tcp_probe *ctx)
+BOTH(net, netif_receive_skb, net_dev_template, (ctx->skbaddr), (ARGUMENT(0)))
+
+/* Softirq or process context, established connections only. */
+static __always_inline int on_tcp_probe(const void *sk, const void *skb, enum trust trust)
 {
-	if (!bpf_core_field_exists(ctx->skbaddr))
-		return 0;
-	return packet(look(POINT_TCP_PROBE), ctx->skbaddr, 0, ctx->skaddr);
+	return packet(look(POINT_TCP_PROBE), skb, trust, 0, sk);
 }
+
+BOTH(tcp, tcp_probe, tcp_probe,
+     (bpf_core_field_exists(ctx->skaddr) ? ctx->skaddr : 0,
+      bpf_core_field_exists(ctx->skbaddr) ? ctx->skbaddr : 0),
+     (ARGUMENT(0), ARGUMENT(1)))
 
 /* Softirq or process context. */
-SEC("?tp/sock/sk_data_ready")
-int sk_data_ready(struct trace_event_raw_sk_data_ready *ctx)
+static __always_inline int on_sk_data_ready(const void *sk, enum trust trust)
 {
-	return socket(POINT_SK_DATA_READY, ctx->skaddr, INCOMING, false);
+	return socket(POINT_SK_DATA_READY, sk, INCOMING, false);
 }
 
+BOTH(sock, sk_data_ready, sk_data_ready, (ctx->skaddr), (ARGUMENT(0)))
+
 /* Process context: a call copies out of this buffer. */
-SEC("?tp/skb/skb_copy_datagram_iovec")
-int skb_copy_datagram_iovec(struct trace_event_raw_skb_copy_datagram_iovec *ctx)
+static __always_inline int on_skb_copy_datagram_iovec(const void *skb, enum trust trust)
 {
 	struct sight_of *s = look(POINT_SKB_COPY_DATAGRAM);
 
-	if (!s)
-		return 0;
-	if (!read_packet(&s->event, &s->span, ctx->skbaddr))
+	if (!s || !read_packet(&s->event, &s->span, skb, trust))
 		return 0;
 	s->current = true;
 	tell(s);
 	return 0;
 }
 
+BOTH(skb, skb_copy_datagram_iovec, skb_copy_datagram_iovec, (ctx->skbaddr), (ARGUMENT(0)))
+
 /* Process context: a call has taken bytes, however it did. */
-SEC("?tp/tcp/tcp_rcv_space_adjust")
-int tcp_rcv_space_adjust(struct trace_event_raw_tcp_event_sk *ctx)
+static __always_inline int on_tcp_rcv_space_adjust(const void *sk, enum trust trust)
 {
-	return socket(POINT_TCP_RCV_SPACE_ADJUST, ctx->skaddr, INCOMING, true);
+	return socket(POINT_TCP_RCV_SPACE_ADJUST, sk, INCOMING, true);
 }
 
+BOTH(tcp, tcp_rcv_space_adjust, tcp_event_sk, (ctx->skaddr), (ARGUMENT(0)))
+
 /* The result of a call, for which the socket has no packet to show. */
-static __always_inline int called(enum point point, const struct trace_event_raw_sock_msg_length *ctx,
-				  enum way way)
+static __always_inline int called(enum point point, const struct sock *sk, int result, enum way way)
 {
 	struct sight_of *s = look(point);
 
-	if (!s || ctx->ret <= 0 || !read_transport_socket(&s->event, ctx->sk, way))
+	if (!s || result <= 0 || !read_transport_socket(&s->event, sk, way))
 		return 0;
-	s->event.length = ctx->ret;
+	s->event.length = result;
 	s->event.known |= KNOWN_LENGTH;
-	s->sk = (__u64)ctx->sk;
+	s->sk = (__u64)sk;
 	s->current = true;
 	tell(s);
 	return 0;
 }
 
 /* Process context: a call has got bytes. Looking without taking is not told. */
-SEC("?tp/sock/sock_recv_length")
-int sock_recv_length(struct trace_event_raw_sock_msg_length *ctx)
+static __always_inline int on_sock_recv_length(const void *sk, int result, int flags, enum trust trust)
 {
-	if (ctx->flags & (MSG_PEEK | MSG_ERRQUEUE))
+	if (flags & (MSG_PEEK | MSG_ERRQUEUE))
 		return 0;
-	return called(POINT_SOCK_RECV_LENGTH, ctx, INCOMING);
+	return called(POINT_SOCK_RECV_LENGTH, sk, result, INCOMING);
 }
+
+BOTH(sock, sock_recv_length, sock_msg_length, (ctx->sk, ctx->ret, ctx->flags),
+     (ARGUMENT(0), ctx->args[1], ctx->args[2]))
 
 /* ---- send: tracepoints ---- */
 
 /* Process context: a call has handed over bytes. */
-SEC("?tp/sock/sock_send_length")
-int sock_send_length(struct trace_event_raw_sock_msg_length *ctx)
+static __always_inline int on_sock_send_length(const void *sk, int result, enum trust trust)
 {
-	return called(POINT_SOCK_SEND_LENGTH, ctx, OUTGOING);
+	return called(POINT_SOCK_SEND_LENGTH, sk, result, OUTGOING);
 }
 
-/* Any context, before the queue of the device. */
-SEC("?tp/net/net_dev_queue")
-int net_dev_queue(struct trace_event_raw_net_dev_template *ctx)
+BOTH(sock, sock_send_length, sock_msg_length, (ctx->sk, ctx->ret), (ARGUMENT(0), ctx->args[1]))
+
+/* With softirqs off, before the queue of the device. */
+static __always_inline int on_net_dev_queue(const void *skb, enum trust trust)
 {
-	return packet_on_device(POINT_NET_DEV_QUEUE, ctx->skbaddr);
+	return packet_on_device(POINT_NET_DEV_QUEUE, skb, trust);
 }
+
+BOTH(net, net_dev_queue, net_dev_template, (ctx->skbaddr), (ARGUMENT(0)))
 
 /*
- * When net_dev_xmit fires, the buffer is the device's or gone. What it was is kept from
- * net_dev_start_xmit on: the same CPU, with softirqs off in between.
+ * When net_dev_xmit fires, the buffer is the device's or gone. What it was stays here from
+ * net_dev_start_xmit on: the same CPU, with softirqs off in between, and both hooked in the same form.
+ * A device may stand on another. Without tallies: those are of the point.
  */
 enum { HANDED = 4 };
 
@@ -175,72 +203,94 @@ static __always_inline struct sight_of *handed_of(const void *skb)
 	return bpf_map_lookup_elem(&handed, &key);
 }
 
-SEC("?tp/net/net_dev_start_xmit")
-int net_dev_start_xmit(struct trace_event_raw_net_dev_start_xmit *ctx)
+static __always_inline void tell_handed(struct sight_of *kept, __u32 point)
 {
-	const struct sk_buff *skb = ctx->skbaddr;
-	struct sight_of *s = look(POINT_NET_DEV_START_XMIT), *kept = handed_of(skb);
+	struct sight_of *s = bpf_map_lookup_elem(&sights, &point);
 
-	if (!s || !kept)
+	if (s)
+		tell_counted(kept, s->tallies);
+}
+
+static __always_inline int on_net_dev_start_xmit(const struct sk_buff *skb, enum trust trust)
+{
+	struct sight_of *kept = handed_of(skb);
+	__u32 slots = watched();
+
+	if (!kept)
 		return 0;
-	if (!read_packet(&s->event, &s->span, skb)) {
+	/* Also forgets what was here, for net_dev_xmit. */
+	begin(kept, POINT_NET_DEV_START_XMIT, slots);
+	if (!slots)
+		return 0;
+	if (!read_packet(&kept->event, &kept->span, skb, trust)) {
 		kept->event.skb = 0;
 		return 0;
 	}
-	read_ends(skb, &s->device, &s->sk);
-	*kept = *s;
-	tell(s);
+	read_ends(skb, trust, &kept->device, &kept->sk);
+	tell_handed(kept, POINT_NET_DEV_START_XMIT);
 	return 0;
 }
 
-SEC("?tp/net/net_dev_xmit")
-int net_dev_xmit(struct trace_event_raw_net_dev_xmit *ctx)
-{
-	struct sight_of *kept = handed_of(ctx->skbaddr);
+BOTH(net, net_dev_start_xmit, net_dev_start_xmit, (ctx->skbaddr), (ARGUMENT(0)))
 
-	if (!watched() || !kept || kept->event.skb != (__u64)ctx->skbaddr)
+static __always_inline int on_net_dev_xmit(const void *skb, enum trust trust)
+{
+	struct sight_of *kept = handed_of(skb);
+	__u32 slots = watched();
+
+	if (!slots || !kept || kept->event.skb != (__u64)skb)
 		return 0;
 	kept->event.point = POINT_NET_DEV_XMIT;
+	kept->wanted = slots;
 	/* A device on a device is answered too; and the headers are gone with the buffer. */
-	kept->event.slots = kept->event.headers = 0;
+	kept->event.slots = kept->event.headers = kept->event.header_length = 0;
 	kept->event.time = 0;
 	kept->span.ip = 0;
-	tell(kept);
+	tell_handed(kept, POINT_NET_DEV_XMIT);
 	return 0;
 }
+
+BOTH(net, net_dev_xmit, net_dev_xmit, (ctx->skbaddr), (ARGUMENT(0)))
 
 /* ---- both ways ---- */
 
-/* Any context. Only drops: what was used up is freed as consumed. */
-SEC("?tp/skb/kfree_skb")
-int kfree_skb(struct trace_event_raw_kfree_skb *ctx)
+/* Both know as much of a drop. */
+#define TELLS_REASON bpf_core_field_exists(struct trace_event_raw_kfree_skb, reason)
+#define TELLS_RECEIVER bpf_core_field_exists(struct trace_event_raw_kfree_skb, rx_sk)
+
+/* Any context. Only drops: what was used up is freed as consumed. `reason`: 0, if the kernel has none. */
+static __always_inline int on_kfree_skb(const struct sk_buff *skb, const void *location,
+					__u32 reason, const void *receiver, enum trust trust)
 {
-	const struct sk_buff *skb = ctx->skbaddr;
-	struct net_device *device;
 	struct sight_of *s = look(POINT_KFREE_SKB);
 	__u32 arrived;
+	__u64 device;
 
 	if (!s)
 		return 0;
 	/* Early on the network header is not set. */
-	if (!read_packet(&s->event, &s->span, skb) && !read_arriving(&s->event, &s->span, skb))
+	if (!read_packet(&s->event, &s->span, skb, trust) &&
+	    !read_arriving(&s->event, &s->span, skb, trust))
 		return 0;
-	s->event.symbol = (__u64)ctx->location;
-	if (bpf_core_field_exists(ctx->reason)) {
-		s->event.reason = ctx->reason;
+	s->event.symbol = (__u64)location;
+	if (TELLS_REASON) {
+		s->event.reason = reason;
 		s->event.known |= KNOWN_REASON;
 	}
-	s->sk = (__u64)BPF_CORE_READ(skb, sk);
-	if (!s->sk && bpf_core_field_exists(ctx->rx_sk))
-		s->sk = (__u64)ctx->rx_sk;
 	/* TCP and UDP use this field for something else; then it is not the device it came in by. */
-	device = BPF_CORE_READ(skb, dev);
-	arrived = BPF_CORE_READ(skb, skb_iif);
-	if (arrived && device && BPF_CORE_READ(device, ifindex) == arrived)
-		s->device = (__u64)device;
+	read_ends(skb, trust, &device, &s->sk);
+	arrived = read_arrived(skb, trust);
+	if (arrived && device && read_index(device) == arrived)
+		s->device = device;
+	if (!s->sk)
+		s->sk = (__u64)receiver;
 	tell(s);
 	return 0;
 }
+
+BOTH(skb, kfree_skb, kfree_skb,
+     (ctx->skbaddr, ctx->location, TELLS_REASON ? ctx->reason : 0, TELLS_RECEIVER ? ctx->rx_sk : 0),
+     (ARGUMENT(0), ARGUMENT(1), TELLS_REASON ? ctx->args[2] : 0, TELLS_RECEIVER ? ARGUMENT(3) : 0))
 
 /* Softirq or process context, under the socket lock. */
 SEC("?tp/tcp/tcp_retransmit_skb")
@@ -269,7 +319,7 @@ int tcp_send_reset(struct tcp_skb_record *ctx)
 		return 0;
 	s->event.protocol = IPPROTO_TCP;
 	if (state == TCP_LISTEN || state == TCP_NEW_SYN_RECV) {
-		if (!ctx->skbaddr || !read_packet(&s->event, &s->span, ctx->skbaddr))
+		if (!ctx->skbaddr || !read_packet(&s->event, &s->span, ctx->skbaddr, ADDRESS))
 			return 0;
 		turn_around(&s->event);
 		/* Numbers and buffer are those of the other packet. */

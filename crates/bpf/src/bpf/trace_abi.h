@@ -62,12 +62,15 @@ struct prefix {
 	__u32 zero;
 };
 
-/* What one viewer wants. Written by the agent while the slot is not active. */
+/*
+ * Netfilter programs that can be in the middle of a packet on one CPU; each but the first has entries
+ * of its own among the sights. Mirrored in trace/abi.rs.
+ */
+enum { NF_PLACES = 4, NF_POINTS = 4, ROWS = POINTS + (NF_PLACES - 1) * NF_POINTS };
+
+/* What one viewer wants. Written by the agent while the slot is not active. What is looked at for each
+ * packet is together. */
 struct filter {
-	struct prefix prefixes[PREFIXES];
-	__u64 devices[DEVICES][2]; /* names, padded with NUL */
-	__u16 ports[PORTS];
-	__u32 pids[PIDS];
 	/* How many of each count; 0: all are taken. */
 	__u8 prefix_count;
 	__u8 port_count;
@@ -77,9 +80,13 @@ struct filter {
 	__u8 family;   /* 4, 6; 0: any */
 	__u8 counts_only;
 	__u8 headers;
+	__u16 ports[PORTS];
+	__u32 pids[PIDS];
 	/* At most `blocks` blocks of `block` events in a second; block 0: no limit. */
 	__u32 block;
 	__u32 blocks;
+	__u64 devices[DEVICES][2]; /* names, padded with NUL */
+	struct prefix prefixes[PREFIXES];
 };
 
 /*
@@ -96,7 +103,8 @@ struct bucket {
 	__u64 ends[BLOCKS_KEPT]; /* boot clock, ns: last ticket of a block */
 };
 
-/* Of one slot at one point, on one CPU; matched = suppressed + lost + sent to the ring. */
+/* Of one slot at one point, on one CPU; matched = suppressed + lost + sent to the ring. Nobody else
+ * adds to it in the middle of an addition, see struct sight_of. */
 struct tally {
 	__u64 matched;
 	__u64 suppressed;
@@ -113,24 +121,16 @@ enum known {
 	KNOWN_REASON = 32,
 };
 
-/* A packet at a point. With headers, HEADER_LEN bytes follow. */
+/*
+ * A packet at a point. With headers, HEADER_LEN bytes follow. In the order in which it is found out:
+ * most packets are only counted.
+ */
 struct event {
+	/* Cleared for each packet. */
 	__u64 time; /* boot clock, ns */
 	__u64 skb;  /* address; 0: none */
-	__u64 symbol; /* drops: which code dropped it */
-	__u64 start;  /* of the process, boot clock, ns */
-	__u64 source[2];
-	__u64 destination[2];
 	__u32 tgid; /* 0: unknown */
-	__u32 sequence;
-	__u32 acknowledgment;
-	__u32 length;
-	__u32 reason;
-	__u32 cpu;
 	__u32 interface; /* index; 0: the point knows no device */
-	__u16 source_port; /* host order */
-	__u16 destination_port;
-	__u16 breaks[SLOTS]; /* of the slots that take it */
 	__u8 point;
 	__u8 slots; /* bit mask of who takes it */
 	__u8 family; /* 4, 6 */
@@ -139,6 +139,21 @@ struct event {
 	__u8 known; /* enum known */
 	__u8 header_length; /* of the bytes that follow, how many are the packet's */
 	__u8 headers; /* some slot asked for them */
+	/* Found out for each packet, as far as `known` says; addresses are always. */
+	__u64 source[2];
+	__u64 destination[2];
+	__u32 sequence;
+	__u32 acknowledgment;
+	__u32 length;
+	__u16 source_port; /* host order */
+	__u16 destination_port;
+	/* Drops only; other points never have any. */
+	__u64 symbol; /* which code dropped it */
+	__u32 reason;
+	/* Found out for those that are told. */
+	__u32 cpu;
+	__u64 start; /* of the process, boot clock, ns */
+	__u16 breaks[SLOTS]; /* of the slots that take it */
 	__u64 device[2]; /* name, padded with NUL */
 	char comm[16];
 };

@@ -11,18 +11,18 @@
 enum { NF_INET_PRE_ROUTING, NF_INET_LOCAL_IN, NF_INET_FORWARD, NF_INET_LOCAL_OUT,
        NF_INET_POST_ROUTING };
 
-/* An entry that no other netfilter program on this CPU has; it is given back by `taken`. */
-static __always_inline struct sight_of *take(void)
+/* An entry of this hook that no other netfilter program on this CPU has; it is given back by `taken`. */
+static __always_inline struct sight_of *take(enum point point, __u32 hook)
 {
+	__u32 key = point, i;
 	struct sight_of *s;
 	__u64 *missed;
-	__u32 key, i;
 
-	for (i = SIGHT_NETFILTER; i < SIGHTS; i++) {
-		key = i;
+	for (i = 0; i < NF_PLACES; i++) {
 		s = bpf_map_lookup_elem(&sights, &key);
 		if (s && __sync_val_compare_and_swap(&s->taken, 0, 1) == 0)
 			return s;
+		key = POINTS + i * NF_POINTS + hook;
 	}
 	key = 0;
 	missed = bpf_map_lookup_elem(&misses, &key);
@@ -37,34 +37,36 @@ int netfilter(struct bpf_nf_ctx *ctx)
 	const struct nf_hook_state *state = ctx->state;
 	const struct sk_buff *skb = ctx->skb;
 	const struct net_device *device = state->in;
+	__u32 slots = watched(), hook = 0;
+	enum point point = POINT_NF_PRE_ROUTING;
 	struct sight_of *s;
-	enum point point;
 
-	if (!watched())
+	if (!slots)
 		return NF_ACCEPT;
 	switch (state->hook) {
 	case NF_INET_PRE_ROUTING:
-		point = POINT_NF_PRE_ROUTING;
 		break;
 	case NF_INET_LOCAL_IN:
 		point = POINT_NF_LOCAL_IN;
+		hook = 1;
 		break;
 	case NF_INET_LOCAL_OUT:
 		point = POINT_NF_LOCAL_OUT;
+		hook = 2;
 		device = state->out;
 		break;
 	default:
 		point = POINT_NF_POST_ROUTING;
+		hook = 3;
 		device = state->out;
 		break;
 	}
-	s = take();
+	s = take(point, hook);
 	if (!s)
 		return NF_ACCEPT;
-	__builtin_memset(s, 0, offsetof(struct sight_of, taken));
-	s->event.point = point;
-	packet(s, skb, device, skb->sk);
-	*(volatile __u32 *)&s->taken = 0;
+	begin(s, point, slots);
+	packet(s, skb, VOUCHED, device, skb->sk);
+	*(volatile __u64 *)&s->taken = 0;
 	return NF_ACCEPT;
 }
 
@@ -75,7 +77,7 @@ int netfilter(struct bpf_nf_ctx *ctx)
 	SEC("?kprobe/" #function)                               \
 	int function(struct pt_regs *ctx)                       \
 	{                                                       \
-		return packet_on_device(point, argument(ctx));  \
+		return packet_on_device(point, argument(ctx), ADDRESS);  \
 	}
 
 /* A socket and a buffer, which has its headers but no device any more. */
@@ -83,7 +85,7 @@ int netfilter(struct bpf_nf_ctx *ctx)
 	SEC("?kprobe/" #function)                                         \
 	int function(struct pt_regs *ctx)                                 \
 	{                                                                 \
-		return packet(look(point), ARG2(ctx), 0, ARG1(ctx));      \
+		return packet(look(point), ARG2(ctx), ADDRESS, 0, ARG1(ctx));      \
 	}
 
 ON_RECEIVE(ip_rcv_core, POINT_IP_RCV_CORE, ARG1)
@@ -110,7 +112,7 @@ int skb_consume_udp(struct pt_regs *ctx)
 	if (!s)
 		return 0;
 	s->current = true;
-	return packet(s, ARG2(ctx), 0, ARG1(ctx));
+	return packet(s, ARG2(ctx), ADDRESS, 0, ARG1(ctx));
 }
 
 SEC("?kprobe/sock_def_readable")
@@ -207,7 +209,7 @@ static __always_inline const struct net_device *route_device(const struct sk_buf
 	{                                                                           \
 		const struct sk_buff *skb = (void *)ARG3(ctx);                      \
                                                                                     \
-		return packet(look(point), skb, route_device(skb), ARG2(ctx));      \
+		return packet(look(point), skb, ADDRESS, route_device(skb), ARG2(ctx));      \
 	}
 
 ON_OUTPUT(ip_output, POINT_IP_OUTPUT)

@@ -80,6 +80,11 @@ struct trace_event_raw_sk_data_ready {
 
 #pragma clang attribute pop
 
+/* include/uapi/linux/bpf.h: what a raw tracepoint is called with, its TP_PROTO. */
+struct bpf_raw_tracepoint_args {
+	__u64 args[0];
+};
+
 /*
  * tcp_retransmit_skb and tcp_send_reset: the record has had several names, and these two right after
  * the common eight bytes under each of them.

@@ -7,6 +7,7 @@ use std::io::BufReader;
 use std::path::Path;
 
 use libbpf_rs::btf::types::Enum;
+use libbpf_rs::btf::types::Func;
 use libbpf_rs::btf::types::Struct;
 use libbpf_rs::btf::types::Typedef;
 use libbpf_rs::btf::Btf;
@@ -15,6 +16,21 @@ use super::point::Kind;
 use super::point::TABLE;
 use crate::error::Error;
 use crate::error::Result;
+use crate::preemption;
+use crate::preemption::Preemption;
+
+/// Where a raw tracepoint (here: one whose arguments have types, a BTF tracepoint) misses nothing that a
+/// classic one sees: a program that is put aside keeps itself from running for all others on its CPU.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Raw {
+    /// They may run inside themselves, before 6.1, or softirqs are put aside too (real time).
+    #[default]
+    Nowhere,
+    /// Where softirqs are off, or in one.
+    Softirqs,
+    /// This kernel puts nothing aside.
+    Everywhere,
+}
 
 /// What was found.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -28,6 +44,8 @@ pub struct Facts {
     pub kprobes: bool,
     /// Programs can be netfilter hooks (6.4).
     pub netfilter: bool,
+    /// Where programs may be raw tracepoints.
+    pub raw: Raw,
     /// The record of tracepoint tcp_probe says which buffer it is about (6.8).
     pub probe_tells_buffer: bool,
     /// `enum skb_drop_reason`: numbers and words. Empty: the kernel tells no reason (5.17).
@@ -37,6 +55,8 @@ pub struct Facts {
 const BTF: &str = "/sys/kernel/btf/vmlinux";
 const SYMBOLS: &str = "/proc/kallsyms";
 const KPROBES: &str = "/sys/bus/event_source/devices/kprobe";
+/// A function that came (6.2) after raw tracepoints were kept from running inside themselves (6.1).
+const SINCE_RAW_IS_GUARDED: &str = "bpf_rdonly_cast";
 const REASON_PREFIX: &str = "SKB_DROP_REASON_";
 
 impl Facts {
@@ -60,6 +80,7 @@ impl Facts {
             let named = |name: &str| record.iter().any(|m| m.name.is_some_and(|n| n == name));
             named("skbaddr") && named("skaddr")
         };
+        let guarded = btf.type_by_name::<Func<'_>>(SINCE_RAW_IS_GUARDED).is_some();
         let kprobes = Path::new(KPROBES).exists();
         Ok(Facts {
             tracepoints: names(Kind::Tracepoint).filter(tracepoint).collect(),
@@ -70,6 +91,11 @@ impl Facts {
             },
             kprobes,
             netfilter: btf.type_by_name::<Struct<'_>>("bpf_nf_ctx").is_some(),
+            raw: match Preemption::find_out() {
+                _ if !guarded || preemption::is_real_time() => Raw::Nowhere,
+                Preemption::Never => Raw::Everywhere,
+                Preemption::Always | Preemption::Unknown => Raw::Softirqs,
+            },
             probe_tells_buffer: probe.is_some_and(tells),
             drop_reasons: reasons(&btf),
         })

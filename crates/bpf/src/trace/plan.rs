@@ -1,6 +1,7 @@
 //! Facts about a kernel to points: which to try, and why not the others.
 
 use super::facts::Facts;
+use super::facts::Raw;
 use super::point::Kind;
 use super::point::Point;
 use super::point::POINTS;
@@ -46,10 +47,41 @@ fn intent(facts: &Facts, point: &Point) -> Intent {
         {
             leave("not needed: functions of TCP and UDP are hooked")
         }
-        Kind::Tracepoint if name == "tcp_probe" && !facts.probe_tells_buffer => {
+        Kind::Tracepoint
+            if name == "tcp_probe" && !facts.probe_tells_buffer && !is_raw(facts, point) =>
+        {
             leave("its record does not say which packet it is about (Linux 6.8)")
         }
         _ => Intent::Try,
+    }
+}
+
+/// Points at which softirqs are off, or that are in one.
+const SOFTIRQ: [&str; 5] = [
+    "netif_rx",
+    "netif_receive_skb",
+    "net_dev_queue",
+    "net_dev_start_xmit",
+    "net_dev_xmit",
+];
+/// Points that are also where a task can be put aside.
+const ANYWHERE: [&str; 7] = [
+    "tcp_probe",
+    "sk_data_ready",
+    "skb_copy_datagram_iovec",
+    "tcp_rcv_space_adjust",
+    "sock_recv_length",
+    "sock_send_length",
+    "kfree_skb",
+];
+
+/// Whether a tracepoint is hooked as a raw one, which costs less than a classic one: no record is
+/// filled in. Those that are in neither list happen rarely.
+pub(super) fn is_raw(facts: &Facts, point: &Point) -> bool {
+    match facts.raw {
+        Raw::Nowhere => false,
+        Raw::Softirqs => SOFTIRQ.contains(&point.name),
+        Raw::Everywhere => SOFTIRQ.contains(&point.name) || ANYWHERE.contains(&point.name),
     }
 }
 
@@ -119,6 +151,22 @@ mod tests {
         let plan = plan(&bare);
         let left = plan.iter().filter(|i| matches!(i, Intent::Leave(_)));
         assert_eq!(left.count(), named(Kind::Kprobe).count() + 4 + 1);
+    }
+
+    #[test]
+    fn raw_tracepoints_are_where_nothing_is_put_aside() {
+        let raw = |raw| {
+            let facts = Facts { raw, ..full() };
+            let points = TABLE.iter().filter(move |point| is_raw(&facts, point));
+            points.map(|point| (point.name, point.kind)).collect()
+        };
+        let softirq: Vec<_> = raw(Raw::Softirqs);
+        let everywhere: Vec<_> = raw(Raw::Everywhere);
+        assert_eq!(raw(Raw::Nowhere), []);
+        assert_eq!(softirq.len(), SOFTIRQ.len());
+        assert_eq!(everywhere.len(), SOFTIRQ.len() + ANYWHERE.len());
+        let mut all = everywhere.iter();
+        assert!(all.all(|(_, kind)| *kind == Kind::Tracepoint));
     }
 
     #[test]

@@ -12,12 +12,15 @@ use libbpf_rs::Object;
 use libbpf_rs::ObjectBuilder;
 
 use super::facts::Facts;
+use super::facts::Raw;
 use super::netfilter::Hooks;
+use super::plan::is_raw;
 use super::plan::plan;
 use super::plan::Intent;
 use super::point::Kind;
 use super::point::POINTS;
 use super::point::TABLE;
+use crate::batch::lookup_all_cpus;
 use crate::error::errno;
 use crate::error::Error;
 use crate::error::Result;
@@ -46,6 +49,15 @@ impl Programs {
     /// Loads and attaches what this kernel allows. `pins`: where the counters' maps are.
     pub(super) fn start(facts: &Facts, pins: &Path) -> Result<Programs> {
         let programs = Self::start_with(facts, pins)?;
+        if raw_refused(facts, &programs.outcome) {
+            drop(programs);
+            tracing::debug!("BTF tracepoints are refused: classic ones have to do");
+            let classic = Facts {
+                raw: Raw::Nowhere,
+                ..facts.clone()
+            };
+            return Self::start(&classic, pins);
+        }
         let attached = |kind| {
             let mut points = TABLE.iter().zip(&programs.outcome);
             points.any(|(point, outcome)| point.kind == kind && outcome.is_ok())
@@ -74,11 +86,12 @@ impl Programs {
             Intent::Try => Ok(()),
             Intent::Leave(reason) => Err(reason),
         });
-        let object = load(&mut outcome, pins)?;
+        let object = load(&mut outcome, facts, pins)?;
         let mut links = Vec::new();
         for program in object.progs_mut() {
             let name = program.name().to_string_lossy().into_owned();
-            let Some(point) = TABLE.iter().position(|p| p.name == name) else {
+            let mut points = (0..POINTS).filter(|point| TABLE[*point].kind != Kind::Netfilter);
+            let Some(point) = points.find(|point| program_of(*point, facts) == name) else {
                 continue;
             };
             if outcome[point].is_ok() {
@@ -142,11 +155,31 @@ impl Programs {
     pub(super) fn missed_events(&self) -> u64 {
         let loaded = self.object.progs().filter(|program| program.autoload());
         let missed = loaded.map(|program| missed_events(program.as_fd()).unwrap_or(0));
-        missed.sum()
+        let places = self
+            .map("misses")
+            .and_then(|map| lookup_all_cpus::<u64>(&map, 0));
+        missed.sum::<u64>() + places.unwrap_or_default().iter().sum::<u64>()
     }
 }
 
-fn open(outcome: &Outcome, pins: &Path) -> Result<libbpf_rs::OpenObject> {
+/// Whether a point has a classic form that was not tried.
+fn raw_refused(facts: &Facts, outcome: &Outcome) -> bool {
+    let tried = plan(facts).map(|intent| intent == Intent::Try);
+    let mut points = TABLE.iter().zip(tried).zip(outcome);
+    points.any(|((point, tried), outcome)| tried && outcome.is_err() && is_raw(facts, point))
+}
+
+/// The name of the program that is hooked at a point.
+fn program_of(point: usize, facts: &Facts) -> String {
+    let point = &TABLE[point];
+    match point.kind {
+        Kind::Netfilter => NETFILTER.to_owned(),
+        Kind::Tracepoint if is_raw(facts, point) => format!("btf_{}", point.name),
+        Kind::Tracepoint | Kind::Kprobe => point.name.to_owned(),
+    }
+}
+
+fn open(outcome: &Outcome, facts: &Facts, pins: &Path) -> Result<libbpf_rs::OpenObject> {
     let opened = ObjectBuilder::default().open_memory(OBJECT);
     let mut object = opened.map_err(|e| Error::kernel("read the BPF object", errno(&e)))?;
     for mut map in object.maps_mut() {
@@ -158,21 +191,16 @@ fn open(outcome: &Outcome, pins: &Path) -> Result<libbpf_rs::OpenObject> {
     }
     for mut program in object.progs_mut() {
         let name = program.name().to_string_lossy().into_owned();
-        let points = TABLE.iter().zip(outcome);
-        let wanted = points.filter(|(_, outcome)| outcome.is_ok());
-        let mut wanted = wanted.map(|(point, _)| match point.kind {
-            Kind::Netfilter => NETFILTER,
-            Kind::Tracepoint | Kind::Kprobe => point.name,
-        });
-        program.set_autoload(wanted.any(|wanted| wanted == name));
+        let mut wanted = (0..POINTS).filter(|point| outcome[*point].is_ok());
+        program.set_autoload(wanted.any(|point| program_of(point, facts) == name));
     }
     Ok(object)
 }
 
 /// Loads what is still to be tried. A program that is refused takes its point out; libbpf does not
 /// say which it was, so then each is tried alone.
-fn load(outcome: &mut Outcome, pins: &Path) -> Result<Object> {
-    match open(outcome, pins)?.load() {
+fn load(outcome: &mut Outcome, facts: &Facts, pins: &Path) -> Result<Object> {
+    match open(outcome, facts, pins)?.load() {
         Ok(object) => return Ok(object),
         Err(error) => tracing::debug!(error = %errno(&error), "a program of the trace is refused"),
     }
@@ -184,10 +212,10 @@ fn load(outcome: &mut Outcome, pins: &Path) -> Result<Object> {
             true => Ok(()),
             false => Err(String::new()),
         });
-        if let Err(error) = open(&alone, pins)?.load() {
+        if let Err(error) = open(&alone, facts, pins)?.load() {
             *point = Err(why(&errno(&error)));
         }
     }
-    let loaded = open(outcome, pins)?.load();
+    let loaded = open(outcome, facts, pins)?.load();
     loaded.map_err(|e| Error::kernel("load the packet trace", errno(&e)))
 }
