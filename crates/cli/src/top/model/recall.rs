@@ -16,6 +16,7 @@ use super::past::MOST_TICKS;
 use super::position::Position;
 use super::roster::Roster;
 use super::stored::lay;
+use super::stored::steps_more;
 use super::stored::Stored;
 use super::tick::Tick;
 use super::Change;
@@ -328,8 +329,12 @@ impl Model {
             .sum();
         let anchor = whole.start().unwrap_or(whole.time);
         let room = usize::try_from(hole.at - hole.after - 1).unwrap_or(0);
+        // The agent may have been held up: then the last tick takes more than its own place.
+        let more = steps_more(&whole, step).min(room);
         self.past.replace(hole.at, Slot::Seen(Box::new(whole)));
-        for (back, slot) in (1..).zip(lay(stored.ticks, anchor, step, room)) {
+        let parts = (1..=more).map(|ahead| Slot::Part(u32::try_from(ahead).unwrap_or(u32::MAX)));
+        let before = lay(stored.ticks, anchor, step, room - more);
+        for (back, slot) in (1..).zip(parts.chain(before)) {
             // Where the agent was started stays marked.
             if slot != Slot::Missing {
                 self.past.replace(hole.at - back, slot);

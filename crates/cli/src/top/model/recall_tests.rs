@@ -231,6 +231,27 @@ fn scenario_27_what_was_missed_is_filled_when_the_agent_is_back() {
 }
 
 #[test]
+fn what_the_agent_slept_through_while_nobody_was_connected_is_one_long_tick() {
+    let (mut model, mut kept) = started();
+    model.apply(Action::Feed(Event::Lost {
+        why: crate::failure::Failure::Lost {
+            socket: "/s".into(),
+            reason: "gone".to_owned(),
+        },
+        retry_in: Some(Duration::from_secs(1)),
+    }));
+    model.apply(Action::Feed(Event::Back(Box::new(agent(0)))));
+    kept.retain(|sample| !(NOW + 7..NOW + 10).contains(&sample.seq));
+    let late = kept.iter_mut().find(|sample| sample.seq == NOW + 10);
+    late.unwrap().length = Some(Duration::from_secs(4));
+    feed(&mut model, web01(NOW + 10));
+    serve(&mut model, &kept);
+    assert_eq!(unknown_columns(&model), 0);
+    code(&mut model, KeyCode::Left);
+    assert_eq!(shown(&model), NOW + 6);
+}
+
+#[test]
 fn scenario_29_a_slow_viewer_gets_the_merged_ticks_one_by_one() {
     let (mut model, mut kept) = started();
     let mut merged = web01(NOW + 10);

@@ -163,7 +163,7 @@ pub fn lay(ticks: Vec<StoredTick>, anchor: Timestamp, step: Duration, most: usiz
         } else {
             Slot::Missing
         };
-        let parts = steps(tick.length.unwrap_or_default(), step).saturating_sub(1);
+        let parts = steps_more(&tick, step);
         begin = match tick.length.or(away) {
             Some(_) if away.is_some() => tick.time.checked_sub(step).unwrap_or(tick.time),
             Some(length) => tick.time.checked_sub(length).unwrap_or(tick.time),
@@ -179,6 +179,11 @@ pub fn lay(ticks: Vec<StoredTick>, anchor: Timestamp, step: Duration, most: usiz
     }
     slots.truncate(most);
     slots
+}
+
+/// How many steps longer than one a tick is.
+pub fn steps_more(tick: &Tick, step: Duration) -> usize {
+    steps(tick.length.unwrap_or_default(), step).saturating_sub(1)
 }
 
 // Half a step is as much as clocks and timers may be off.

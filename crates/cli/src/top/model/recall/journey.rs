@@ -9,12 +9,12 @@ use super::Stretch;
 use super::AROUND;
 use super::FIRST;
 use crate::top::model::past::Past;
-use crate::top::model::past::Slot;
 use crate::top::model::past::MOST_CHANGES;
 use crate::top::model::past::MOST_TICKS;
 use crate::top::model::position::Position;
 use crate::top::model::roster::Roster;
 use crate::top::model::stored::lay;
+use crate::top::model::stored::steps_more;
 use crate::top::model::stored::Stored;
 use crate::top::model::Model;
 
@@ -68,7 +68,7 @@ impl Model {
         let anchor = last.tick.start().unwrap_or(last.tick.time);
         let room = usize::try_from(2 * AROUND).unwrap_or(MOST_TICKS) * 120;
         let mut past = Past::new(FIRST, room);
-        past.push(0, Slot::Missing, last.tick);
+        past.push_long(steps_more(&last.tick, step), last.tick);
         past.put_before(lay(stored.ticks, anchor, step, room));
         let roster = Roster::of(stored.rows);
         let at = past.holding(target).or(past.newest());
