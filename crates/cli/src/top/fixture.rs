@@ -14,6 +14,7 @@ use super::action::Clock;
 use super::bindings::Bindings;
 use super::layout::Size;
 use super::model::filtering::Filtering;
+use super::model::heights::Heights;
 use super::model::recall::Recall;
 use super::model::screen::Pane;
 use super::model::screen::Screen;
@@ -80,6 +81,7 @@ pub fn tick(seq: usize) -> Tick {
         active: Some(0),
         connections: Connections::default(),
         changes: Changes::default(),
+        heights: Heights::default(),
     }
 }
 

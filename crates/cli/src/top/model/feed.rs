@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
+use super::heights::Climb;
 use super::link::Link;
 use super::past::Slot;
 use super::past::TickNumber;
@@ -78,6 +79,9 @@ impl Model {
                 self.feed.last_heard = self.clock.running;
                 let mut sample = *sample;
                 self.narrow(&mut sample);
+                if self.step() > self.agent.tick {
+                    self.climb.note(&sample, self.settings.scope, self.coverage);
+                }
                 match self.merge.push(sample) {
                     Some(step) => self.in_the_present(|model| model.add(step)),
                     None => Change::None,
@@ -118,6 +122,7 @@ impl Model {
                 .as_nanos()
                 .div_ceil(agent.tick.as_nanos().max(1));
             self.merge = Merge::new(u32::try_from(ticks).unwrap_or(u32::MAX));
+            self.climb = Climb::default();
         }
         self.agent = agent;
     }
@@ -245,6 +250,7 @@ impl Model {
                 udp: sample.udp_connections,
             },
             changes: self.roster.replace(at, sample.rows),
+            heights: self.climb.take(),
         };
         let before = self.past.newest();
         self.past.push_missing(missing, gap);

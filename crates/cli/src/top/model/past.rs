@@ -254,7 +254,7 @@ impl Past {
 impl Slot {
     fn weight(&self) -> usize {
         match self {
-            Self::Seen(tick) => tick.changes.weight(),
+            Self::Seen(tick) => tick.weight(),
             Self::Part(_) | Self::Missing | Self::Start => 0,
         }
     }

@@ -23,6 +23,7 @@ use super::Change;
 use super::Model;
 use crate::failure::Failure;
 use crate::row::Bytes;
+use crate::row::Scope;
 use crate::units::moment::Moment;
 
 /// Number of the first tick the viewer sees: there is room for older ones.
@@ -43,6 +44,8 @@ pub struct Question {
     pub until: Timestamp,
     /// Length of a step.
     pub step: Duration,
+    /// The traffic whose highest ticks are wanted, with and without the machine's own.
+    pub scope: Scope,
     aim: Aim,
 }
 
@@ -191,6 +194,7 @@ impl Model {
             // The tick before ends about there, and not always to the nanosecond.
             until: until.checked_add(self.step() / 4).unwrap_or(until),
             step: self.step(),
+            scope: self.settings.scope,
             aim: Aim::Beginning,
         };
         self.recall.waiting.push_back(question);
@@ -226,6 +230,7 @@ impl Model {
             since: before.time,
             until: behind.time,
             step: self.step(),
+            scope: self.settings.scope,
             aim: Aim::Hole(hole),
         };
         if self.recall.waiting.len() >= MOST_HOLES {
@@ -315,6 +320,10 @@ impl Model {
             active: own.tick.active.or(known.active.filter(|_| same)),
             connections: known.connections,
             changes: known.changes.with_bytes_of(&own.tick.changes),
+            heights: match own.tick.heights.is_empty() && same {
+                true => known.heights.clone(),
+                false => own.tick.heights,
+            },
             ..own.tick
         };
         let total = whole

@@ -24,6 +24,7 @@ use crate::top::fixture::history::serve;
 use crate::top::fixture::web01;
 use crate::top::fixture::NOW;
 use crate::top::model::chart::Column;
+use crate::top::model::charted::Lane;
 use crate::top::model::position::Position;
 use crate::top::model::screen::Pane;
 use crate::top::model::screen::Popup;
@@ -75,7 +76,7 @@ fn the_past_begins_before_the_viewer() {
         "{chart:?}"
     );
     let curl = model.list(Pane::Live).lines()[0].id;
-    assert_eq!(model.lane(curl, Bytes::sum).len(), 60);
+    assert_eq!(model.lane(curl, Lane::Sum).len(), 60);
     assert_eq!(
         chart.rx_peak.map(|peak| peak.tick + NOW - super::FIRST),
         Some(568)

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
+use super::heights::Heights;
 use super::past::Slot;
 use super::past::MOST_CHANGES;
 use super::roster;
@@ -70,8 +71,8 @@ impl Builder {
         }
     }
 
-    /// Takes the next step. Of more than can be kept the oldest are dropped.
-    pub fn add(&mut self, step: Step) {
+    /// Takes the next step with its highest ticks. Of more than can be kept the oldest are dropped.
+    pub fn add(&mut self, step: Step, heights: Heights) {
         let mut rows: Vec<_> = step.rows.into_iter().filter_map(process).collect();
         rows.sort_unstable_by_key(|row| row.facts.id);
         let mut recorder = Recorder::default();
@@ -117,15 +118,16 @@ impl Builder {
             active: (self.sums == Sums::Machine).then_some(step.groups),
             connections: Connections::default(),
             changes: recorder.finish(),
+            heights,
         };
-        self.weight += tick.changes.weight();
+        self.weight += tick.weight();
         self.ticks.push_back(StoredTick {
             tick,
             away: step.length.filter(|_| step.gap),
         });
         while self.weight > MOST_CHANGES && self.ticks.len() > 1 {
             let dropped = self.ticks.pop_front();
-            self.weight -= dropped.map_or(0, |tick| tick.tick.changes.weight());
+            self.weight -= dropped.map_or(0, |tick| tick.tick.weight());
         }
     }
 

@@ -46,6 +46,7 @@ impl Model {
             since: target.checked_sub(around).unwrap_or(Timestamp::MIN),
             until: target.checked_add(around).unwrap_or(Timestamp::MAX),
             step: self.step(),
+            scope: self.settings.scope,
             aim: Aim::Journey(target),
         };
         self.recall
