@@ -252,8 +252,8 @@ impl Model {
                 Change::Lists
             }
             Action::Freeze => {
-                self.tell("groups and trees cannot be frozen: b p shows a plain list".to_owned());
-                Change::Paint
+                outline.toggle_freeze();
+                Change::Lists
             }
             Action::Move(motion) if self.popup == Popup::None => {
                 let page = isize::try_from(rows.max(1)).unwrap_or(isize::MAX);

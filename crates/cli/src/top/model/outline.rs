@@ -1,8 +1,11 @@
 //! Running processes as groups that open and close, or as a tree.
 
+mod frozen;
+
 use std::collections::BTreeMap;
 use std::collections::HashSet;
 
+use self::frozen::Frozen;
 use super::cursor::Cursor;
 use super::line;
 use super::line::Activity;
@@ -86,6 +89,8 @@ pub struct Outline {
     pub cursor: Cursor<Key>,
     /// Entries that are not as they are by default: groups open, branches of a tree closed.
     turned: HashSet<Key>,
+    /// The order that is held; `None`: it follows the sort key.
+    frozen: Option<Frozen>,
     entries: Vec<Entry>,
     keys: Vec<Key>,
     groups: usize,
@@ -134,11 +139,17 @@ impl Outline {
                 order.reverse();
             }
         }
+        let mut frozen = self.frozen.take();
+        if let Some(frozen) = &mut frozen {
+            let name = |sum: &Line| groups.iter().find(|(other, ..)| other.id == sum.id);
+            let key = |sum: &Line| Key::Group(name(sum).and_then(|(_, name, _)| name.clone()));
+            frozen.hold(&mut order, key, false);
+        }
         let mut entries = Vec::new();
         for sum in order {
             let place = groups.iter().position(|(other, ..)| other.id == sum.id);
             let Some(place) = place else { continue };
-            let (sum, name, members) = groups.swap_remove(place);
+            let (sum, name, mut members) = groups.swap_remove(place);
             let key = Key::Group(name.clone());
             let open = self.turned.contains(&key);
             entries.push(Entry {
@@ -150,25 +161,34 @@ impl Outline {
                 line: sum,
             });
             if open {
-                self.list(name, members, sort, find, &mut entries);
+                line::sort(&mut members, sort, find);
+                self.list(name, members, frozen.as_mut(), &mut entries);
             }
         }
+        self.frozen = frozen;
         self.replace(entries, rows);
     }
 
-    // The processes of an open group.
+    // The processes of an open group, in order.
     fn list(
         &self,
         name: Option<String>,
-        mut members: Vec<Line>,
-        sort: Sort,
-        find: &Find<'_>,
+        members: Vec<Line>,
+        mut frozen: Option<&mut Frozen>,
         entries: &mut Vec<Entry>,
     ) {
-        line::sort(&mut members, sort, find);
-        let (idle, busy): (Vec<_>, Vec<_>) = members
-            .into_iter()
-            .partition(|line| line.activity == Activity::Idle);
+        let key = |line: &Line| Key::Member(line.id, name.clone());
+        let (mut idle, mut busy): (Vec<_>, Vec<_>) = members.into_iter().partition(|line| {
+            let idle = line.activity == Activity::Idle;
+            match &mut frozen {
+                Some(frozen) => frozen.keeps_idle(&key(line), idle),
+                None => idle,
+            }
+        });
+        if let Some(frozen) = frozen {
+            frozen.hold(&mut busy, key, false);
+            frozen.hold(&mut idle, key, true);
+        }
         let member = |line: Line, branch: &str| Entry {
             key: Key::Member(line.id, name.clone()),
             kind: Kind::Member {
@@ -219,6 +239,11 @@ impl Outline {
                 // A parent started before its child; a pid that was used again did not.
                 .filter(|parent| parent.start_ns < line.id.start_ns);
             children.entry(parent).or_default().push(*line);
+        }
+        if let Some(frozen) = &mut self.frozen {
+            for siblings in children.values_mut() {
+                frozen.hold(siblings, |line| Key::Member(line.id, None), false);
+            }
         }
         let mut entries = Vec::new();
         // Without recursion: trees can be as deep as there are processes.
@@ -321,6 +346,24 @@ impl Outline {
         }
         let with_more = self.entries.iter().filter(|entry| turned(entry).is_some());
         self.turned.extend(with_more.map(|entry| entry.key.clone()));
+    }
+
+    /// Freezes the order, or lets it go.
+    pub fn toggle_freeze(&mut self) {
+        self.frozen = match self.frozen {
+            None => Some(Frozen::default()),
+            Some(_) => None,
+        };
+    }
+
+    /// Lets the order go.
+    pub fn thaw(&mut self) {
+        self.frozen = None;
+    }
+
+    /// Whether the order is held.
+    pub fn is_frozen(&self) -> bool {
+        self.frozen.is_some()
     }
 
     /// Another arrangement; what was open or selected means nothing there.

@@ -10,6 +10,7 @@ use super::moment;
 use super::moment::Amounts;
 use super::moment::Lens;
 use super::moment::Moment;
+use super::outline::Shape;
 use super::past::TickNumber;
 use super::screen::Pane;
 use super::settings::Average;
@@ -190,7 +191,10 @@ impl Model {
 
     /// Whether the order of a list is held.
     pub fn frozen(&self, pane: Pane) -> bool {
-        self.list(pane).order != Order::Sorted
+        match (pane, self.shape()) {
+            (Pane::Live, Shape::Groups(_) | Shape::Tree) => self.outline.is_frozen(),
+            _ => self.list(pane).order != Order::Sorted,
+        }
     }
 
     // `None`: not known.
