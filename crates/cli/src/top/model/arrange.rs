@@ -30,7 +30,7 @@ pub const CHOICES: &[(GroupChoice, char, &str)] = &[
     (GroupChoice::Cgroup, 'c', "control group"),
     (GroupChoice::Container, 'k', "container"),
     (GroupChoice::Remote, 'r', "address of the other end"),
-    (GroupChoice::Port, 'o', "port, the lower one of the ends"),
+    (GroupChoice::Port, 'o', "lower port of both ends"),
     (GroupChoice::Interface, 'i', "network interface"),
     (GroupChoice::Proto, 't', "TCP and UDP"),
     (GroupChoice::Family, 'f', "IPv4 and IPv6"),
