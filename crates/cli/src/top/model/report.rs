@@ -4,7 +4,6 @@ use super::Model;
 use crate::session::agent::Tier;
 use crate::text;
 use crate::top::layout::Area;
-use crate::trace::points;
 use crate::units::span;
 use crate::units::Units;
 
@@ -188,10 +187,20 @@ fn facts(model: &Model) -> Vec<Fact> {
         ),
         Weight::Plain,
     );
-    if !agent.trace_points.is_empty() {
-        let possible = points::share(&agent.trace_points);
-        let text = format!("attached only while somebody traces;  {possible} can be had");
-        fact("trace", text, Weight::Plain);
+    // Those that others stand in for are not counted.
+    let points = &agent.trace_points;
+    let missing = points.iter().filter(|point| point.missing().is_some());
+    let possible = points.iter().filter(|point| point.refused.is_none());
+    let (missing, possible) = (missing.count(), possible.count());
+    if !points.is_empty() {
+        fact(
+            "trace",
+            format!(
+                "attached only while somebody traces;  {possible} of {} points can be had",
+                possible + missing
+            ),
+            Weight::Plain,
+        );
     }
     facts
 }

@@ -236,3 +236,15 @@ fn scenario_8_a_frozen_order_holds_groups_and_trees_too() {
         assert!(!text(&model).contains("ORDER FROZEN"));
     }
 }
+
+#[test]
+fn what_changes_the_meaning_of_numbers_is_never_cut_for_a_count() {
+    let mut model = grouped(80, 24, "xtf");
+    assert!(
+        text(&model).contains("WITH EXITED · ORDER FROZEN ━"),
+        "{}",
+        text(&model)
+    );
+    hands::press(&mut model, "bs");
+    assert!(text(&model).contains(" groups ┓"), "{}", text(&model));
+}
