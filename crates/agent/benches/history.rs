@@ -9,282 +9,34 @@
 
 #[path = "history/agent.rs"]
 mod agent;
+#[path = "history/machine.rs"]
+mod machine;
+#[path = "history/measure.rs"]
+mod measure;
 
 use std::fs;
-use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;
 use std::time::Instant;
 
-use netmon_agent::frame::FlowCount;
-use netmon_agent::frame::Frame;
-use netmon_agent::frame::Row;
-use netmon_agent::frame::TickFacts;
 use netmon_agent::history::BootId;
 use netmon_agent::history::Grouping;
 use netmon_agent::history::History;
-use netmon_agent::history::Moment;
 use netmon_agent::history::Options;
 use netmon_agent::history::Query;
-use netmon_agent::process::Exit;
 use netmon_agent::process::Facts;
-use netmon_agent::rate::Peaks;
-use netmon_bpf::abi::Flow;
-use netmon_bpf::abi::ProcessId;
 use netmon_bpf::memory;
 
+use machine::Machine;
+use measure::bytes_of;
+use measure::cpu;
+use measure::milliseconds;
+use measure::told;
+use measure::Resident;
+
 const SECOND: u64 = 1_000_000_000;
-const PROCESSES: u32 = 500;
 const START: u64 = 1_767_225_600 * SECOND;
-
-/// Xorshift: the same day every time.
-struct Dice(u64);
-
-impl Dice {
-    fn roll(&mut self) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0.wrapping_mul(0x2545_f491_4f6c_dd1d)
-    }
-
-    fn below(&mut self, limit: u64) -> u64 {
-        self.roll() % limit.max(1)
-    }
-
-    /// Up to about `2^bits`, every magnitude as likely as the next.
-    fn heavy(&mut self, bits: u64) -> u64 {
-        let magnitude = self.below(bits + 1);
-        (1 << magnitude) + self.below(1 << magnitude)
-    }
-}
-
-struct Process {
-    facts: Arc<Facts>,
-    /// Of 1000 ticks, so many have traffic.
-    busy: u64,
-    size: u64,
-    flows: Vec<FlowCount>,
-    peaks: Peaks,
-}
-
-struct Machine {
-    dice: Dice,
-    processes: Vec<Process>,
-    pid: u32,
-    seq: u64,
-    rows: u64,
-    /// Nothing was told of it yet.
-    new: bool,
-}
-
-impl Machine {
-    /// One that has had so many ticks.
-    fn new(seq: u64) -> Self {
-        let mut machine = Machine {
-            dice: Dice(0x5eed + seq),
-            processes: Vec::new(),
-            pid: 1000 + seq as u32,
-            seq,
-            rows: 0,
-            new: true,
-        };
-        for _ in 0..PROCESSES {
-            let process = machine.process();
-            machine.processes.push(process);
-        }
-        machine
-    }
-
-    fn process(&mut self) -> Process {
-        self.pid += 1;
-        let (pid, dice) = (self.pid, &mut self.dice);
-        let name = format!("service-{}", dice.below(60));
-        let facts = Facts {
-            id: ProcessId {
-                pid,
-                start: self.seq * SECOND + dice.below(SECOND),
-            },
-            first_seen: self.seq * SECOND + dice.below(SECOND),
-            parent: 1,
-            parent_name: "systemd".into(),
-            uid: dice.below(20) as u32,
-            exe: Some(format!("/usr/lib/{name}/bin/{name}")),
-            args: vec![
-                name.clone(),
-                format!("--config=/etc/{name}/{}.conf", dice.below(9)),
-                format!(
-                    "--listen=10.0.{}.{}:{pid}",
-                    dice.below(255),
-                    dice.below(255)
-                ),
-            ],
-            args_cut: false,
-            cgroup: Some(format!("/system.slice/{name}.service").into()),
-            exit: None,
-            name,
-        };
-        let kinds: &[u8] = match dice.below(10) {
-            0 => &[0, 4],
-            1 => &[2],
-            2 => &[1],
-            _ => &[0],
-        };
-        Process {
-            facts: Arc::new(facts),
-            busy: match dice.below(4) {
-                0 => dice.below(1000),
-                _ => 900 + dice.below(100),
-            },
-            size: dice.heavy(16),
-            flows: kinds
-                .iter()
-                .map(|kind| FlowCount {
-                    kind: *kind,
-                    ..FlowCount::default()
-                })
-                .collect(),
-            peaks: Peaks::default(),
-        }
-    }
-
-    fn tick(&mut self) -> (Frame, Moment) {
-        self.seq += 1;
-        let (time, first) = (self.seq * SECOND, std::mem::take(&mut self.new));
-        let (mut rows, mut news) = (Vec::new(), Vec::new());
-        // Three processes end in ten seconds, and others come.
-        for _ in 0..u32::from(self.dice.below(10) < 3) {
-            let new = self.process();
-            let at = self.dice.below(u64::from(PROCESSES)) as usize;
-            let mut old = std::mem::replace(&mut self.processes[at], new);
-            let exit = Some(Exit {
-                time,
-                status: Some(0),
-            });
-            old.facts = Arc::new(Facts {
-                exit,
-                ..(*old.facts).clone()
-            });
-            old.flows
-                .iter_mut()
-                .for_each(|flow| (flow.rx, flow.tx) = (0, 0));
-            news.push(Arc::clone(&old.facts));
-            rows.push(row(&old));
-            news.push(Arc::clone(&self.processes[at].facts));
-        }
-        if first {
-            news = self
-                .processes
-                .iter()
-                .map(|p| Arc::clone(&p.facts))
-                .collect();
-        }
-        for process in &mut self.processes {
-            if self.dice.below(1000) >= process.busy {
-                continue;
-            }
-            let mut all = (0, 0);
-            for flow in &mut process.flows {
-                // Around the size of the process, at times far from it.
-                let size = process.size + self.dice.heavy(process.size.ilog2().into());
-                flow.rx = size / 2 + self.dice.below(size);
-                flow.tx = size / 8 + self.dice.below(size / 4);
-                flow.rx_total.bytes += flow.rx;
-                flow.tx_total.bytes += flow.tx;
-                all = (all.0 + flow.rx, all.1 + flow.tx);
-                self.rows += 1;
-            }
-            process.peaks.observe(all, SECOND, time);
-            rows.push(row(process));
-        }
-        let length = SECOND + self.dice.below(40_000);
-        let tick = TickFacts {
-            seq: self.seq,
-            time,
-            length,
-            merged: 1,
-            ..TickFacts::default()
-        };
-        let frame = Frame {
-            tick,
-            news,
-            rows,
-            forgotten: Vec::new(),
-            connections: None,
-        };
-        let wall = START + time;
-        (frame, Moment { wall, gap: None })
-    }
-}
-
-fn row(process: &Process) -> Row {
-    Row {
-        facts: Arc::clone(&process.facts),
-        flows: process
-            .flows
-            .iter()
-            .map(|flow| FlowCount {
-                rx_total: Flow {
-                    calls: 1,
-                    ..flow.rx_total
-                },
-                ..*flow
-            })
-            .collect(),
-        connections: None,
-        trouble: None,
-        peaks: process.peaks,
-        peaks_with_loopback: process.peaks,
-    }
-}
-
-/// Resident, in MB.
-struct Resident {
-    before: f64,
-}
-
-impl Resident {
-    fn new() -> Self {
-        memory::give_back();
-        Resident {
-            before: field("VmRSS:"),
-        }
-    }
-
-    /// What came since: the highest since the last time, and now.
-    fn tell(&self, what: &str) {
-        let (highest, now) = (field("VmHWM:"), field("VmRSS:"));
-        println!(
-            "    resident {what}: highest {:.1} MB, now {:.1} (and {:.1} before the history)",
-            highest - self.before,
-            now - self.before,
-            self.before
-        );
-        fs::write("/proc/self/clear_refs", "5").unwrap();
-    }
-}
-
-fn field(name: &str) -> f64 {
-    field_of("/proc/self/status", name)
-}
-
-fn field_of(status: &str, name: &str) -> f64 {
-    let status = fs::read_to_string(status).unwrap();
-    let line = status.lines().find(|line| line.starts_with(name)).unwrap();
-    let kilobytes: f64 = line.split_whitespace().nth(1).unwrap().parse().unwrap();
-    kilobytes / 1024.0
-}
-
-/// What this thread has used: on a loaded machine the only time that says something.
-fn cpu() -> Duration {
-    let clock = nix::time::ClockId::CLOCK_THREAD_CPUTIME_ID;
-    nix::time::clock_gettime(clock).unwrap().into()
-}
-
-fn milliseconds(duration: Duration) -> f64 {
-    duration.as_secs_f64() * 1000.0
-}
 
 fn query(history: &History, what: &str, query: &Query) {
     let (mut times, mut rows) = (Vec::new(), 0);
@@ -321,24 +73,6 @@ fn feed(history: &History, machine: &mut Machine, ticks: u64) -> Vec<Duration> {
         }
     }
     times
-}
-
-fn told(what: &str, times: &mut [Duration]) {
-    times.sort();
-    let mean = times.iter().sum::<Duration>() / times.len() as u32;
-    let at = |part: usize| milliseconds(times[(times.len() - 1) * part / 1000]);
-    println!(
-        "{what}: mean {:.3} ms, 99 % {:.3}, 99.9 % {:.3}, worst {:.3}",
-        milliseconds(mean),
-        at(990),
-        at(999),
-        at(1000)
-    );
-}
-
-fn bytes_of(directory: &Path) -> u64 {
-    let entries = fs::read_dir(directory).unwrap();
-    entries.map(|e| e.unwrap().metadata().unwrap().len()).sum()
 }
 
 /// Ticks at a pace: caches are as cold as they are when a second passes between two.

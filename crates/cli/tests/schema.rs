@@ -4,8 +4,6 @@
 
 mod support;
 
-use std::collections::BTreeSet;
-
 use netmon_api::v1;
 use netmon_api::v1::watch_packets_response::Event as Packets;
 use netmon_api::v1::watch_traffic_response::Event;
@@ -18,45 +16,9 @@ use support::past::Past;
 use support::program::run;
 use support::reply;
 use support::sample;
+use support::schema::assert_fits;
 use support::schema::check;
-
-fn schema() -> Value {
-    serde_json::from_str(include_str!("../netmon-v1.schema.json")).unwrap()
-}
-
-// The schema lets unknown keys pass, because later clients may add some; this program must not
-// print a key that its own schema does not have.
-fn close(schema: &mut Value) {
-    if let Some(object) = schema.as_object_mut() {
-        if object.contains_key("properties") {
-            object.insert("additionalProperties".to_owned(), Value::Bool(false));
-        }
-        object.values_mut().for_each(close);
-    } else if let Some(array) = schema.as_array_mut() {
-        array.iter_mut().for_each(close);
-    }
-}
-
-fn assert_fits(text: &str) -> BTreeSet<String> {
-    let mut schema = schema();
-    close(&mut schema);
-    let mut kinds = BTreeSet::new();
-    for line in text.lines() {
-        let value: Value = serde_json::from_str(line).unwrap();
-        let kind = value["type"].as_str().unwrap().to_owned();
-        let name = if kind == "row" {
-            "flat_row"
-        } else {
-            kind.as_str()
-        };
-        let mut errors = Vec::new();
-        check(&schema, &schema["$defs"][name], &value, &kind, &mut errors);
-        check(&schema, &schema, &value, &kind, &mut errors);
-        assert!(errors.is_empty(), "{errors:#?}\n{line}");
-        kinds.insert(kind);
-    }
-    kinds
-}
+use support::schema::schema;
 
 fn eventful() -> FakeAgent {
     let mut ending = sample::update(601, 1, 5000, 2_418_023_304);

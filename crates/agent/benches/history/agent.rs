@@ -50,7 +50,7 @@ impl Agent {
     }
 
     fn field(&self, name: &str) -> f64 {
-        super::field_of(&format!("/proc/{}/status", self.child.id()), name)
+        super::measure::field_of(&format!("/proc/{}/status", self.child.id()), name)
     }
 
     /// Used by all its threads.

@@ -2,6 +2,7 @@
 
 pub mod arrange;
 pub mod chart;
+pub mod charted;
 pub mod column_menu;
 pub mod cursor;
 pub mod details;
@@ -9,6 +10,7 @@ pub mod export;
 pub mod feed;
 pub mod filtering;
 pub mod goto;
+pub mod heights;
 pub mod hosts;
 pub mod input;
 pub mod line;
@@ -44,6 +46,7 @@ use netmon_api::filter::Filter;
 
 use self::details::Details;
 use self::filtering::Filtering;
+use self::heights::Climb;
 use self::hosts::HostNames;
 use self::line::Line;
 use self::link::Link;
@@ -194,6 +197,7 @@ pub struct Model {
     hosts: HostNames,
     interval: Duration,
     merge: Merge,
+    climb: Climb,
     feed: feed::State,
 }
 
@@ -250,6 +254,7 @@ impl Model {
             hosts: HostNames::default(),
             interval: opening.interval,
             merge: Merge::new(1),
+            climb: Climb::default(),
             feed: feed::State::new(opening.clock.running),
             agent: Agent::default(),
         };

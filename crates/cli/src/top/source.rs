@@ -1,11 +1,15 @@
 //! The agent as the loop sees it: a subscription, and answers to questions.
 
+mod heights;
+
 use std::net::IpAddr;
 use std::time::Duration;
 
 use netmon_api::v1;
 use tokio::sync::mpsc;
 
+use self::heights::HeightsOf;
+use super::model::heights::Heights;
 use super::model::recall::Question;
 use super::model::stored::Builder;
 use super::model::stored::Stored;
@@ -116,10 +120,20 @@ async fn read(target: &Target, filter: v1::Filter, question: Question) -> Result
         ..v1::QueryHistoryRequest::default()
     };
     let mut session = Session::open_once(target).await?;
-    let mut history = session.history(request, "the past").await?;
+    let mut history = session.history(request.clone(), "the past").await?;
+    let tick = session.agent().tick;
+    // A step that is one tick is as high as it is.
+    let mut heights = match history.window().step {
+        Some(step) if step > tick => Some(HeightsOf::ask(&mut session, request, question).await),
+        _ => None,
+    };
     let mut builder = Builder::new(sums);
     while let Some(step) = history.next().await? {
-        builder.add(step);
+        let heights = match &mut heights {
+            Some(heights) => heights.of(&step).await,
+            None => Heights::default(),
+        };
+        builder.add(step, heights);
         // Keys come first, also while much of the answer has arrived.
         tokio::task::yield_now().await;
     }

@@ -39,6 +39,19 @@ fn scenario_13_one_key_goes_to_the_peak() {
 }
 
 #[test]
+fn longer_steps_are_as_high_as_their_highest_tick() {
+    let Some(stage) = Stage::set() else { return };
+    let terminal = stage.shell(80, 24, &stage.top(&["--interval", "5s"]));
+    terminal.shows("waiting for the first tick");
+    stage.agent.tick(5);
+    // The history has every tick of before, and each comes one by one from here on.
+    terminal.shows("▲48.1MiB 17:55:3");
+    terminal.keys(&["P"]);
+    let mean = terminal.shows("◀ HISTORY 17:55:3");
+    assert!(!mean.header().contains("48.1MiB"), "{mean}");
+}
+
+#[test]
 fn scenario_14_arrows_and_brackets_move_in_time() {
     let Some(stage) = Stage::set() else { return };
     let terminal = stage.open(80, 24, &[]);

@@ -1,6 +1,8 @@
 //! The part of JSON Schema that netmon-v1.schema.json uses. Unknown words are errors, so that the
 //! schema cannot promise what nobody checks.
 
+use std::collections::BTreeSet;
+
 use serde_json::Value;
 
 /// Everything in `value` that `schema` (a part of `root`) does not allow.
@@ -101,4 +103,45 @@ fn is(name: &str, value: &Value) -> bool {
         "object" => value.is_object(),
         _ => false,
     }
+}
+
+/// The schema that is shipped.
+pub fn schema() -> Value {
+    serde_json::from_str(include_str!("../../netmon-v1.schema.json")).unwrap()
+}
+
+// The schema lets unknown keys pass, because later clients may add some; this program must not
+// print a key that its own schema does not have.
+fn close(schema: &mut Value) {
+    if let Some(object) = schema.as_object_mut() {
+        if object.contains_key("properties") {
+            object.insert("additionalProperties".to_owned(), Value::Bool(false));
+        }
+        object.values_mut().for_each(close);
+    } else if let Some(array) = schema.as_array_mut() {
+        array.iter_mut().for_each(close);
+    }
+}
+
+/// Whether every line fits; the kinds of lines.
+#[track_caller]
+pub fn assert_fits(text: &str) -> BTreeSet<String> {
+    let mut schema = schema();
+    close(&mut schema);
+    let mut kinds = BTreeSet::new();
+    for line in text.lines() {
+        let value: Value = serde_json::from_str(line).unwrap();
+        let kind = value["type"].as_str().unwrap().to_owned();
+        let name = if kind == "row" {
+            "flat_row"
+        } else {
+            kind.as_str()
+        };
+        let mut errors = Vec::new();
+        check(&schema, &schema["$defs"][name], &value, &kind, &mut errors);
+        check(&schema, &schema, &value, &kind, &mut errors);
+        assert!(errors.is_empty(), "{errors:#?}\n{line}");
+        kinds.insert(kind);
+    }
+    kinds
 }

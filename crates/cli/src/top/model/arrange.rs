@@ -30,7 +30,7 @@ pub const CHOICES: &[(GroupChoice, char, &str)] = &[
     (GroupChoice::Cgroup, 'c', "control group"),
     (GroupChoice::Container, 'k', "container"),
     (GroupChoice::Remote, 'r', "address of the other end"),
-    (GroupChoice::Port, 'o', "port, the lower one of the ends"),
+    (GroupChoice::Port, 'o', "lower port of both ends"),
     (GroupChoice::Interface, 'i', "network interface"),
     (GroupChoice::Proto, 't', "TCP and UDP"),
     (GroupChoice::Family, 'f', "IPv4 and IPv6"),
@@ -252,8 +252,8 @@ impl Model {
                 Change::Lists
             }
             Action::Freeze => {
-                self.tell("groups and trees cannot be frozen: b p shows a plain list".to_owned());
-                Change::Paint
+                outline.toggle_freeze();
+                Change::Lists
             }
             Action::Move(motion) if self.popup == Popup::None => {
                 let page = isize::try_from(rows.max(1)).unwrap_or(isize::MAX);

@@ -163,7 +163,7 @@ impl Chart {
         rate: impl Fn(&Tick) -> Option<Rate>,
     ) -> Option<TickNumber> {
         const APART: usize = 5;
-        let visited: Vec<_> = visited
+        let places: Vec<_> = visited
             .iter()
             .filter_map(|&tick| self.extent.column_of(tick))
             .collect();
@@ -171,9 +171,15 @@ impl Chart {
             Some(Column::Rates(rate)) => rate.rx.max(rate.tx),
             _ => 0,
         };
+        // A tick that is wider than five columns is visited once.
+        let is_new = |column: usize| {
+            let mut ticks = self.extent.ticks(column);
+            !ticks.any(|number| visited.contains(&past.whole(number)))
+        };
         let highest = (0..self.columns.len())
             .filter(|&column| height(column) > 0)
-            .filter(|&column| visited.iter().all(|seen| seen.abs_diff(column) >= APART))
+            .filter(|&column| places.iter().all(|seen| seen.abs_diff(column) >= APART))
+            .filter(|&column| is_new(column))
             .filter(|&column| {
                 height(column) >= height(column + 1)
                     && column
@@ -181,7 +187,8 @@ impl Chart {
                         .is_none_or(|left| height(column) >= height(left))
             })
             .max_by_key(|&column| height(column))?;
-        self.extent.ticks(highest).max_by_key(|&number| {
+        let ticks = self.extent.ticks(highest).map(|number| past.whole(number));
+        ticks.max_by_key(|&number| {
             past.tick(number)
                 .and_then(&rate)
                 .map_or(0, |rate| rate.rx.max(rate.tx))

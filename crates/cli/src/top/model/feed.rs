@@ -1,9 +1,12 @@
 //! What the model does with news: samples, gaps, losses, and the passing of time.
 
+mod steps;
+
 use std::time::Duration;
 
 use jiff::Timestamp;
 
+use super::heights::Climb;
 use super::link::Link;
 use super::past::Slot;
 use super::past::TickNumber;
@@ -76,6 +79,9 @@ impl Model {
                 self.feed.last_heard = self.clock.running;
                 let mut sample = *sample;
                 self.narrow(&mut sample);
+                if self.step() > self.agent.tick {
+                    self.climb.note(&sample, self.settings.scope, self.coverage);
+                }
                 match self.merge.push(sample) {
                     Some(step) => self.in_the_present(|model| model.add(step)),
                     None => Change::None,
@@ -116,6 +122,7 @@ impl Model {
                 .as_nanos()
                 .div_ceil(agent.tick.as_nanos().max(1));
             self.merge = Merge::new(u32::try_from(ticks).unwrap_or(u32::MAX));
+            self.climb = Climb::default();
         }
         self.agent = agent;
     }
@@ -218,10 +225,7 @@ impl Model {
             self.tell("the agent lost events: numbers are lower bounds".to_owned());
         }
         // Its number, unless so many are missing that not all of them are kept.
-        let long = match missing {
-            0 => self.steps_more(sample.length).min(self.past.most() - 1),
-            _ => 0,
-        };
+        let long = self.steps_held_up(&sample, missing);
         let at = self.past.newest().map_or(FIRST + long as u64, |newest| {
             newest + 1 + (missing.min(self.past.most()) + long) as u64
         });
@@ -246,12 +250,11 @@ impl Model {
                 udp: sample.udp_connections,
             },
             changes: self.roster.replace(at, sample.rows),
+            heights: self.climb.take(),
         };
         let before = self.past.newest();
-        match long {
-            0 => self.past.push(missing, gap, tick),
-            _ => self.past.push_long(long, tick),
-        }
+        self.past.push_missing(missing, gap);
+        self.past.push_long(long, tick);
         self.roster.forget(self.past.oldest());
         match before {
             None => self.ask_for_the_beginning(),
@@ -260,32 +263,6 @@ impl Model {
         }
         self.ask_again();
         Change::Tick
-    }
-
-    // Steps between the last tick and this one that were not received one by one.
-    fn missing_before(&self, sample: &Sample) -> usize {
-        let Some((last_seq, last)) = self.feed.last_seq.zip(self.past.last()) else {
-            return 0;
-        };
-        let step = self.step().as_nanos().max(1);
-        let ticks = (step / self.agent.tick.as_nanos().max(1)).max(1);
-        let by_number = u128::from(sample.seq.saturating_sub(last_seq)).div_ceil(ticks);
-        // The numbers of another agent's ticks may not tell how long there was none.
-        let passed = u128::try_from(sample.time.duration_since(last.time).as_nanos()).unwrap_or(0);
-        let by_time = match sample.length {
-            Some(_) => 0,
-            None => passed / step,
-        };
-        usize::try_from(by_number.max(by_time).saturating_sub(1)).unwrap_or(usize::MAX)
-    }
-
-    // How many steps longer than one a tick was: the agent was held up.
-    fn steps_more(&self, length: Option<Duration>) -> usize {
-        let (length, step) = (
-            length.unwrap_or_default().as_nanos(),
-            self.step().as_nanos().max(1),
-        );
-        usize::try_from(((length + step / 2) / step).saturating_sub(1)).unwrap_or(0)
     }
 
     fn hole_length(&self, missing: usize) -> Duration {

@@ -191,23 +191,39 @@ fn an_average_is_taken_over_its_whole_span() {
 }
 
 #[test]
-fn a_tick_that_was_held_up_takes_its_time_in_the_waveform() {
+fn scenario_28_a_tick_that_was_held_up_takes_its_time_in_the_waveform() {
+    // An agent that is merely slow goes on counting; one that slept has skipped the numbers.
+    for seq in [NOW + 1, NOW + 5] {
+        let mut model = fixture::model(80, 24);
+        let mut late = web01(NOW + 5);
+        late.seq = seq;
+        late.length = Some(Duration::from_secs(5));
+        model.apply(Action::Clock(fixture::clock(NOW + 5)));
+        model.apply(Action::Feed(Event::Sample(Box::new(late))));
+        let chart = model.chart().unwrap();
+        let last = chart.columns.last().copied();
+        assert!(matches!(last, Some(Column::Rates(_))));
+        let same = chart
+            .columns
+            .iter()
+            .rev()
+            .take_while(|column| Some(**column) == last);
+        assert_eq!(same.count(), 5);
+        // One step back is the tick before, not a part of this one.
+        code(&mut model, KeyCode::Left);
+        assert_eq!(shown(&model), NOW);
+    }
+}
+
+#[test]
+fn a_hole_before_a_tick_that_was_held_up_stays_one() {
     let mut model = fixture::model(80, 24);
-    let mut late = web01(NOW + 5);
-    late.seq = NOW + 1;
+    let mut late = web01(NOW + 9);
     late.length = Some(Duration::from_secs(5));
-    model.apply(Action::Clock(fixture::clock(NOW + 5)));
-    model.apply(Action::Feed(Event::Sample(Box::new(late))));
-    let chart = model.chart().unwrap();
-    let last = chart.columns.last().copied();
-    assert!(matches!(last, Some(Column::Rates(_))));
-    let same = chart
-        .columns
-        .iter()
-        .rev()
-        .take_while(|column| Some(**column) == last);
-    assert_eq!(same.count(), 5);
-    // One step back is the tick before, not a part of this one.
-    code(&mut model, KeyCode::Left);
-    assert_eq!(shown(&model), NOW);
+    feed(&mut model, late);
+    let columns = model.chart().unwrap().columns;
+    let (before, long) = columns.split_at(columns.len() - 5);
+    assert!(long.iter().all(|column| matches!(column, Column::Rates(_))));
+    let missing = before.iter().rev().take_while(|c| **c == Column::Missing);
+    assert_eq!(missing.count(), 4);
 }

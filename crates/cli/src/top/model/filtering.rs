@@ -13,6 +13,7 @@ use super::screen::Popup;
 use super::screen::Screen;
 use super::screen::Step;
 use super::subject;
+use super::tick::Rate;
 use super::tick::Tick;
 use super::Change;
 use super::Model;
@@ -68,7 +69,16 @@ pub struct Filtering {
 struct Sums {
     text: String,
     scope: Scope,
-    flows: HashMap<Timestamp, Option<Flows>>,
+    taken: HashMap<Timestamp, Option<Taken>>,
+}
+
+/// What the filter takes of a tick.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Taken {
+    /// The bytes.
+    pub flows: Flows,
+    /// The highest tick in it, as far as that is known: at least as high as that of each process.
+    pub height: Rate,
 }
 
 impl Filtering {
@@ -228,9 +238,9 @@ impl Model {
     }
 
     /// What the filter takes of a tick; `None`: not known. Without a filter nobody asks.
-    pub(super) fn filtered(&self, tick: &Tick) -> Option<Flows> {
-        match self.filtering.sums.flows.get(&tick.time) {
-            Some(flows) => *flows,
+    pub(super) fn filtered(&self, tick: &Tick) -> Option<Taken> {
+        match self.filtering.sums.taken.get(&tick.time) {
+            Some(taken) => *taken,
             None => self.sum_of(tick),
         }
     }
@@ -252,7 +262,7 @@ impl Model {
             *sums = Sums {
                 text,
                 scope,
-                flows: HashMap::new(),
+                taken: HashMap::new(),
             };
         }
         let Some(extent) = self.chart_extent() else {
@@ -264,14 +274,14 @@ impl Model {
                 let Some(tick) = self.past.tick(number) else {
                     continue;
                 };
-                let known = self.filtering.sums.flows.get(&tick.time).copied();
+                let known = self.filtering.sums.taken.get(&tick.time).copied();
                 visible.insert(tick.time, known.unwrap_or_else(|| self.sum_of(tick)));
             }
         }
-        self.filtering.sums.flows = visible;
+        self.filtering.sums.taken = visible;
     }
 
-    fn sum_of(&self, tick: &Tick) -> Option<Flows> {
+    fn sum_of(&self, tick: &Tick) -> Option<Taken> {
         let words = self.filtering.words.as_ref()?;
         let sockets = self.sockets.at(tick.time);
         if words.filter.uses_connections() && sockets.is_none() {
@@ -282,7 +292,7 @@ impl Model {
             capabilities: &self.agent.capabilities,
             zero: None,
         };
-        let mut sum = Flows::default();
+        let mut sum = Taken::default();
         for change in tick.changes.iter() {
             let flows = change.flows();
             let Some(row) = self.roster.get(change.id) else {
@@ -290,7 +300,9 @@ impl Model {
             };
             let subject = subject::in_tick(row, &flows, tick, sockets, lens);
             if words.filter.matches(&subject) {
-                sum.add_ticks(&flows);
+                sum.flows.add_ticks(&flows);
+                let height = tick.heights.of(change.id, self.settings.scope.loopback);
+                sum.height = sum.height.max(height.unwrap_or_default().rate());
             }
         }
         Some(sum)

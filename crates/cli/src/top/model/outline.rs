@@ -1,8 +1,13 @@
 //! Running processes as groups that open and close, or as a tree.
 
+mod frozen;
+mod sum;
+
 use std::collections::BTreeMap;
 use std::collections::HashSet;
 
+use self::frozen::Frozen;
+pub use self::sum::sum;
 use super::cursor::Cursor;
 use super::line;
 use super::line::Activity;
@@ -10,7 +15,6 @@ use super::line::Line;
 use super::sort::Sort;
 use super::sort::SortKey;
 use crate::args::query::GroupChoice;
-use crate::row::Bytes;
 use crate::row::ProcessId;
 use crate::row::ProcessRow;
 
@@ -86,6 +90,8 @@ pub struct Outline {
     pub cursor: Cursor<Key>,
     /// Entries that are not as they are by default: groups open, branches of a tree closed.
     turned: HashSet<Key>,
+    /// The order that is held; `None`: it follows the sort key.
+    frozen: Option<Frozen>,
     entries: Vec<Entry>,
     keys: Vec<Key>,
     groups: usize,
@@ -134,11 +140,17 @@ impl Outline {
                 order.reverse();
             }
         }
+        let mut frozen = self.frozen.take();
+        if let Some(frozen) = &mut frozen {
+            let name = |sum: &Line| groups.iter().find(|(other, ..)| other.id == sum.id);
+            let key = |sum: &Line| Key::Group(name(sum).and_then(|(_, name, _)| name.clone()));
+            frozen.hold(&mut order, key, false);
+        }
         let mut entries = Vec::new();
         for sum in order {
             let place = groups.iter().position(|(other, ..)| other.id == sum.id);
             let Some(place) = place else { continue };
-            let (sum, name, members) = groups.swap_remove(place);
+            let (sum, name, mut members) = groups.swap_remove(place);
             let key = Key::Group(name.clone());
             let open = self.turned.contains(&key);
             entries.push(Entry {
@@ -150,25 +162,34 @@ impl Outline {
                 line: sum,
             });
             if open {
-                self.list(name, members, sort, find, &mut entries);
+                line::sort(&mut members, sort, find);
+                self.list(name, members, frozen.as_mut(), &mut entries);
             }
         }
+        self.frozen = frozen;
         self.replace(entries, rows);
     }
 
-    // The processes of an open group.
+    // The processes of an open group, in order.
     fn list(
         &self,
         name: Option<String>,
-        mut members: Vec<Line>,
-        sort: Sort,
-        find: &Find<'_>,
+        members: Vec<Line>,
+        mut frozen: Option<&mut Frozen>,
         entries: &mut Vec<Entry>,
     ) {
-        line::sort(&mut members, sort, find);
-        let (idle, busy): (Vec<_>, Vec<_>) = members
-            .into_iter()
-            .partition(|line| line.activity == Activity::Idle);
+        let key = |line: &Line| Key::Member(line.id, name.clone());
+        let (mut idle, mut busy): (Vec<_>, Vec<_>) = members.into_iter().partition(|line| {
+            let idle = line.activity == Activity::Idle;
+            match &mut frozen {
+                Some(frozen) => frozen.keeps_idle(&key(line), idle),
+                None => idle,
+            }
+        });
+        if let Some(frozen) = frozen {
+            frozen.hold(&mut busy, key, false);
+            frozen.hold(&mut idle, key, true);
+        }
         let member = |line: Line, branch: &str| Entry {
             key: Key::Member(line.id, name.clone()),
             kind: Kind::Member {
@@ -219,6 +240,11 @@ impl Outline {
                 // A parent started before its child; a pid that was used again did not.
                 .filter(|parent| parent.start_ns < line.id.start_ns);
             children.entry(parent).or_default().push(*line);
+        }
+        if let Some(frozen) = &mut self.frozen {
+            for siblings in children.values_mut() {
+                frozen.hold(siblings, |line| Key::Member(line.id, None), false);
+            }
         }
         let mut entries = Vec::new();
         // Without recursion: trees can be as deep as there are processes.
@@ -323,6 +349,24 @@ impl Outline {
         self.turned.extend(with_more.map(|entry| entry.key.clone()));
     }
 
+    /// Freezes the order, or lets it go.
+    pub fn toggle_freeze(&mut self) {
+        self.frozen = match self.frozen {
+            None => Some(Frozen::default()),
+            Some(_) => None,
+        };
+    }
+
+    /// Lets the order go.
+    pub fn thaw(&mut self) {
+        self.frozen = None;
+    }
+
+    /// Whether the order is held.
+    pub fn is_frozen(&self) -> bool {
+        self.frozen.is_some()
+    }
+
     /// Another arrangement; what was open or selected means nothing there.
     pub fn arrange(&mut self, shape: Shape) {
         if self.shape != shape {
@@ -333,39 +377,3 @@ impl Outline {
 
 /// Finds a process.
 pub type Find<'a> = dyn Fn(ProcessId) -> Option<&'a ProcessRow> + 'a;
-
-/// The numbers of several lines together; what is not known of one is not known of all.
-pub fn sum(lines: &[Line]) -> Line {
-    let add = |a: Option<u64>, b: Option<u64>| Some(a?.saturating_add(b?));
-    let of = |get: fn(&Line) -> Option<u64>| lines.iter().map(get).fold(Some(0), add);
-    let active = lines.iter().any(|line| line.activity == Activity::Active);
-    let live = lines.iter().any(|line| line.activity != Activity::Exited);
-    Line {
-        id: ProcessId {
-            pid: 0,
-            start_ns: u64::MAX,
-        },
-        activity: match (active, live) {
-            (true, _) => Activity::Active,
-            (false, true) => Activity::Idle,
-            (false, false) => Activity::Exited,
-        },
-        rx: of(|line| line.rx),
-        tx: of(|line| line.tx),
-        rate: of(|line| line.rate),
-        connections: lines
-            .iter()
-            .filter(|line| line.activity != Activity::Exited)
-            .map(|line| line.connections)
-            .try_fold(0_u32, |sum, count| Some(sum.saturating_add(count?))),
-        peak: None,
-        total: of(|line| line.total),
-        totals: lines
-            .iter()
-            .fold(Bytes::default(), |sum, line| sum.plus(line.totals)),
-        udp: of(|line| line.udp),
-        v6: of(|line| line.v6),
-        age_ms: None,
-        average: None,
-    }
-}

@@ -90,8 +90,8 @@ impl Past {
         *place = slot;
     }
 
-    /// Adds a tick behind `missing` others that were not received.
-    pub fn push(&mut self, missing: usize, gap: Slot, tick: Tick) {
+    /// Adds steps that were not received; `gap` is what the last of them is.
+    pub fn push_missing(&mut self, missing: usize, gap: Slot) {
         for _ in 0..missing.min(self.most) {
             self.add(Slot::Missing);
         }
@@ -100,7 +100,6 @@ impl Past {
                 *last = gap;
             }
         }
-        self.add(Slot::Seen(Box::new(tick)));
     }
 
     /// Adds a tick that was so many steps longer than others.
@@ -110,6 +109,13 @@ impl Past {
             self.add(Slot::Part(u32::try_from(ahead).unwrap_or(u32::MAX)));
         }
         self.add(Slot::Seen(Box::new(tick)));
+    }
+
+    /// Adds a tick behind `missing` others that were not received.
+    #[cfg(test)]
+    pub fn push(&mut self, missing: usize, gap: Slot, tick: Tick) {
+        self.push_missing(missing, gap);
+        self.push_long(0, tick);
     }
 
     fn add(&mut self, slot: Slot) {
@@ -248,7 +254,7 @@ impl Past {
 impl Slot {
     fn weight(&self) -> usize {
         match self {
-            Self::Seen(tick) => tick.changes.weight(),
+            Self::Seen(tick) => tick.weight(),
             Self::Part(_) | Self::Missing | Self::Start => 0,
         }
     }

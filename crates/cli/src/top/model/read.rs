@@ -4,19 +4,16 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::chart::Chart;
-use super::chart::Extent;
 use super::list::List;
 use super::list::Order;
 use super::moment;
 use super::moment::Amounts;
 use super::moment::Lens;
 use super::moment::Moment;
+use super::outline::Shape;
 use super::past::TickNumber;
 use super::screen::Pane;
 use super::settings::Average;
-use super::settings::Scaling;
-use super::settings::Subject;
 use super::sockets::OfTick;
 use super::tick::Origin;
 use super::tick::Rate;
@@ -31,9 +28,6 @@ use crate::row::ProcessRow;
 use crate::session::capabilities::Direction;
 use crate::top::layout;
 use crate::top::layout::Plan;
-
-/// Seconds that the TREND column shows.
-const TREND: usize = 60;
 
 impl Model {
     /// A list.
@@ -156,43 +150,11 @@ impl Model {
         self.mean(|tick| self.host(tick))
     }
 
-    /// Rates of what the waveform is about, at the moment shown.
-    pub fn chart_speed(&self) -> [Option<u64>; 2] {
-        self.mean(|tick| self.charted(tick))
-    }
-
     /// Whether a direction is counted on the agent's kernel.
     pub fn counts(&self, direction: Direction) -> bool {
         self.agent
             .capabilities
             .counts(direction, self.settings.scope)
-    }
-
-    /// The waveform on screen; `None`: there is none, or nothing seen yet.
-    pub fn chart(&self) -> Option<Chart> {
-        let extent = self.chart_extent()?;
-        Some(Chart::new(&self.past, extent, |tick| self.chart_rate(tick)))
-    }
-
-    /// Which part of the past the waveform shows; `None`: there is none, or nothing seen yet.
-    pub fn chart_extent(&self) -> Option<Extent> {
-        let charts = self.plan().charts?;
-        let mut edge = self.position.edge(&self.past)?;
-        if self.past.newest() == Some(edge) && self.position.cursor().is_none() {
-            edge += self.steps_without_data();
-        }
-        let extent = Extent {
-            edge,
-            zoom: self.settings.zoom.ticks(),
-            columns: charts.columns(),
-        };
-        let cursor = self.position.cursor();
-        Some(cursor.map_or(extent, |cursor| extent.showing(cursor)))
-    }
-
-    /// What the top of each half of the waveform stands for, bytes per second.
-    pub fn scale_tops(&self) -> [u64; 2] {
-        self.scales.map(super::scale::Scale::top)
     }
 
     /// The time of a step of the past.
@@ -222,27 +184,6 @@ impl Model {
         moment::amounts(&self.past, self.roster.get(id)?, tick, lens)
     }
 
-    /// Bytes per second of one process in each of the last steps up to the one shown, oldest
-    /// first; `None` in it: not known. `pick`: which bytes.
-    pub fn lane(&self, id: ProcessId, pick: fn(Bytes) -> u64) -> Vec<Option<u64>> {
-        let Some(at) = self.position.tick(&self.past) else {
-            return Vec::new();
-        };
-        let first = at.saturating_sub(TREND as u64 - 1).max(self.past.oldest());
-        (first..=at)
-            .map(|number| {
-                let tick = self.past.covering(number)?;
-                let flows = tick
-                    .changes
-                    .of(id)
-                    .map(|change| change.flows())
-                    .unwrap_or_default();
-                let bytes = flows.sum(self.settings.scope).tick;
-                rate::per_second(pick(bytes), tick.length)
-            })
-            .collect()
-    }
-
     /// Time of day, with the date when it is not today's.
     pub fn clock_time(&self, time: Timestamp) -> String {
         self.settings.time.clock(time, self.clock.wall)
@@ -250,40 +191,14 @@ impl Model {
 
     /// Whether the order of a list is held.
     pub fn frozen(&self, pane: Pane) -> bool {
-        self.list(pane).order != Order::Sorted
-    }
-
-    pub(super) fn chart_rate(&self, tick: &Tick) -> Option<Rate> {
-        Rate::of(self.charted(tick)?, tick.length)
-    }
-
-    pub(super) fn follow_scale(&mut self) {
-        let (highest, units) = (self.highest(), self.settings.units);
-        for (scale, highest) in self.scales.iter_mut().zip(highest) {
-            scale.follow(highest, units);
-        }
-    }
-
-    pub(super) fn fit_scale(&mut self) {
-        let (highest, units) = (self.highest(), self.settings.units);
-        for (scale, highest) in self.scales.iter_mut().zip(highest) {
-            scale.fit(highest, units);
-        }
-    }
-
-    fn highest(&self) -> [u64; 2] {
-        let Rate { rx, tx } = self
-            .chart()
-            .map(|chart| chart.highest())
-            .unwrap_or_default();
-        match self.settings.scaling {
-            Scaling::Shared => [rx.max(tx); 2],
-            Scaling::Own => [rx, tx],
+        match (pane, self.shape()) {
+            (Pane::Live, Shape::Groups(_) | Shape::Tree) => self.outline.is_frozen(),
+            _ => self.list(pane).order != Order::Sorted,
         }
     }
 
     // `None`: not known.
-    fn host(&self, tick: &Tick) -> Option<Bytes> {
+    pub(super) fn host(&self, tick: &Tick) -> Option<Bytes> {
         let bytes = tick.host?.sum(self.settings.scope).tick;
         Some(match self.unattributed() {
             Some(_) => bytes.plus(tick.unattributed),
@@ -291,30 +206,7 @@ impl Model {
         })
     }
 
-    /// The process that the waveform is about; `None`: about all that is shown.
-    pub fn chart_process(&self) -> Option<ProcessId> {
-        match self.settings.subject {
-            Subject::Rows => None,
-            Subject::Selected => self.live.selected.or(self.exited.selected),
-        }
-    }
-
-    // `None`: not known.
-    fn charted(&self, tick: &Tick) -> Option<Bytes> {
-        if let Some(id) = self.chart_process() {
-            let change = tick.changes.of(id);
-            let flows = change.map(|change| change.flows()).unwrap_or_default();
-            return Some(flows.sum(self.settings.scope).tick);
-        }
-        let scope = self.settings.scope;
-        Some(match (self.filter(), self.coverage) {
-            (Some(_), _) => self.filtered(tick)?.sum(scope).tick,
-            (None, Coverage::Everything) => self.host(tick)?,
-            (None, Coverage::Selected) => tick.shown.sum(scope).tick,
-        })
-    }
-
-    fn mean(&self, bytes: impl Fn(&Tick) -> Option<Bytes>) -> [Option<u64>; 2] {
+    pub(super) fn mean(&self, bytes: impl Fn(&Tick) -> Option<Bytes>) -> [Option<u64>; 2] {
         let Some(at) = self.position.tick(&self.past) else {
             return [None, None];
         };
@@ -336,16 +228,6 @@ impl Model {
                 .flatten()
         };
         [known(Direction::Rx, sum.rx), known(Direction::Tx, sum.tx)]
-    }
-
-    // Steps that should have come since the newest tick, when none is coming.
-    fn steps_without_data(&self) -> u64 {
-        let silent = self.link.offline().is_some() || self.no_data_for().is_some();
-        if !silent {
-            return 0;
-        }
-        let silence = self.feed.silence(self.clock.running).as_nanos();
-        u64::try_from(silence / self.step().as_nanos().max(1)).unwrap_or(0)
     }
 }
 

@@ -11,17 +11,17 @@ use jiff::Timestamp;
 use super::past::Past;
 use super::past::Slot;
 use super::past::TickNumber;
-use super::past::Towards;
 use super::past::MOST_TICKS;
-use super::position::Position;
 use super::roster::Roster;
 use super::stored::lay;
+use super::stored::steps_more;
 use super::stored::Stored;
 use super::tick::Tick;
 use super::Change;
 use super::Model;
 use crate::failure::Failure;
 use crate::row::Bytes;
+use crate::row::Scope;
 use crate::units::moment::Moment;
 
 /// Number of the first tick the viewer sees: there is room for older ones.
@@ -42,6 +42,8 @@ pub struct Question {
     pub until: Timestamp,
     /// Length of a step.
     pub step: Duration,
+    /// The traffic whose highest ticks are wanted, with and without the machine's own.
+    pub scope: Scope,
     aim: Aim,
 }
 
@@ -190,6 +192,7 @@ impl Model {
             // The tick before ends about there, and not always to the nanosecond.
             until: until.checked_add(self.step() / 4).unwrap_or(until),
             step: self.step(),
+            scope: self.settings.scope,
             aim: Aim::Beginning,
         };
         self.recall.waiting.push_back(question);
@@ -225,6 +228,7 @@ impl Model {
             since: before.time,
             until: behind.time,
             step: self.step(),
+            scope: self.settings.scope,
             aim: Aim::Hole(hole),
         };
         if self.recall.waiting.len() >= MOST_HOLES {
@@ -314,6 +318,10 @@ impl Model {
             active: own.tick.active.or(known.active.filter(|_| same)),
             connections: known.connections,
             changes: known.changes.with_bytes_of(&own.tick.changes),
+            heights: match own.tick.heights.is_empty() && same {
+                true => known.heights.clone(),
+                false => own.tick.heights,
+            },
             ..own.tick
         };
         let total = whole
@@ -328,8 +336,12 @@ impl Model {
             .sum();
         let anchor = whole.start().unwrap_or(whole.time);
         let room = usize::try_from(hole.at - hole.after - 1).unwrap_or(0);
+        // The agent may have been held up: then the last tick takes more than its own place.
+        let more = steps_more(&whole, step).min(room);
         self.past.replace(hole.at, Slot::Seen(Box::new(whole)));
-        for (back, slot) in (1..).zip(lay(stored.ticks, anchor, step, room)) {
+        let parts = (1..=more).map(|ahead| Slot::Part(u32::try_from(ahead).unwrap_or(u32::MAX)));
+        let before = lay(stored.ticks, anchor, step, room - more);
+        for (back, slot) in (1..).zip(parts.chain(before)) {
             // Where the agent was started stays marked.
             if slot != Slot::Missing {
                 self.past.replace(hole.at - back, slot);
@@ -344,96 +356,6 @@ impl Model {
                 crate::units::span::format(filled)
             ));
         }
-    }
-
-    /// Goes to a moment, as far back as anything is kept.
-    pub(super) fn go_to_time(&mut self, target: Timestamp) {
-        let begin = self.history_begin();
-        let target = match begin {
-            Some(begin) if target < begin => {
-                let text = format!("history starts {}", self.clock_time(begin));
-                self.tell(text);
-                begin
-            }
-            _ => target,
-        };
-        let in_present = self
-            .present()
-            .eldest()
-            .is_none_or(|eldest| target >= eldest.start().unwrap_or(eldest.time));
-        if in_present || !self.has_history() {
-            if self.is_away() {
-                self.return_to_present();
-                self.position = Position::Live;
-            }
-            self.recall
-                .waiting
-                .retain(|question| !matches!(question.aim, Aim::Journey(_)));
-            let at = self.past.holding(target);
-            self.position = match at {
-                Some(at) => self.position_at(at),
-                None => Position::Live,
-            };
-            return;
-        }
-        let here = self.aside.is_some()
-            && self
-                .past
-                .eldest()
-                .zip(self.past.last())
-                .is_some_and(|(first, last)| {
-                    (first.start().unwrap_or(first.time)..=last.time).contains(&target)
-                });
-        match self.past.holding(target).filter(|_| here) {
-            Some(at) => self.position = self.position_at(at),
-            None => self.ask_for_journey(target),
-        }
-    }
-
-    // The end of the waveform stays where it is, unless the journey leaves it.
-    fn position_at(&self, at: TickNumber) -> Position {
-        let newest = self.past.newest().unwrap_or(at);
-        let edge = match self.position.edge(&self.past) {
-            Some(edge) if (at..=newest).contains(&edge) => edge,
-            _ => newest,
-        };
-        Position::History { at, edge }
-    }
-
-    /// Where a step by `span` from the tick shown ends, if what is held here does not reach it.
-    pub(super) fn beyond(&self, span: Duration, towards: Towards) -> Option<Timestamp> {
-        let from = self
-            .recall
-            .journey()
-            .or(self.tick().map(|tick| tick.time))?;
-        let travelling = self.travelling();
-        match towards {
-            Towards::Older => {
-                let target = from.checked_sub(span).ok()?;
-                let first = self.past.eldest()?;
-                (travelling || target < first.start().unwrap_or(first.time)).then_some(target)
-            }
-            Towards::Newer => {
-                let target = from.checked_add(span).ok()?;
-                let past_end = self.is_away() && self.past.last()?.time < target;
-                (travelling || past_end).then_some(target)
-            }
-        }
-    }
-
-    /// The oldest moment that anything is kept of; `None`: nothing seen yet.
-    pub fn history_begin(&self) -> Option<Timestamp> {
-        let held = self
-            .present()
-            .eldest()
-            .map(|tick| tick.start().unwrap_or(tick.time));
-        let kept = self
-            .agent
-            .history
-            .tiers
-            .iter()
-            .filter_map(|tier| tier.oldest);
-        kept.chain(held).min()
     }
 }
 

@@ -24,6 +24,7 @@ use crate::top::fixture::history::serve;
 use crate::top::fixture::web01;
 use crate::top::fixture::NOW;
 use crate::top::model::chart::Column;
+use crate::top::model::charted::Lane;
 use crate::top::model::position::Position;
 use crate::top::model::screen::Pane;
 use crate::top::model::screen::Popup;
@@ -75,7 +76,7 @@ fn the_past_begins_before_the_viewer() {
         "{chart:?}"
     );
     let curl = model.list(Pane::Live).lines()[0].id;
-    assert_eq!(model.lane(curl, Bytes::sum).len(), 60);
+    assert_eq!(model.lane(curl, Lane::Sum).len(), 60);
     assert_eq!(
         chart.rx_peak.map(|peak| peak.tick + NOW - super::FIRST),
         Some(568)
@@ -228,6 +229,27 @@ fn scenario_27_what_was_missed_is_filled_when_the_agent_is_back() {
         model.notices.banner(),
         Some("reconnected; 9s filled from the agent's history")
     );
+}
+
+#[test]
+fn what_the_agent_slept_through_while_nobody_was_connected_is_one_long_tick() {
+    let (mut model, mut kept) = started();
+    model.apply(Action::Feed(Event::Lost {
+        why: crate::failure::Failure::Lost {
+            socket: "/s".into(),
+            reason: "gone".to_owned(),
+        },
+        retry_in: Some(Duration::from_secs(1)),
+    }));
+    model.apply(Action::Feed(Event::Back(Box::new(agent(0)))));
+    kept.retain(|sample| !(NOW + 7..NOW + 10).contains(&sample.seq));
+    let late = kept.iter_mut().find(|sample| sample.seq == NOW + 10);
+    late.unwrap().length = Some(Duration::from_secs(4));
+    feed(&mut model, web01(NOW + 10));
+    serve(&mut model, &kept);
+    assert_eq!(unknown_columns(&model), 0);
+    code(&mut model, KeyCode::Left);
+    assert_eq!(shown(&model), NOW + 6);
 }
 
 #[test]

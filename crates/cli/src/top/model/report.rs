@@ -1,8 +1,10 @@
 //! What there is to say about the agent, as lines: what it counts, what it cannot, what it costs.
 
 use super::Model;
+use crate::session::agent::Tier;
 use crate::text;
 use crate::top::layout::Area;
+use crate::units::span;
 use crate::units::Units;
 
 /// Cells of the words at the left.
@@ -157,12 +159,16 @@ fn facts(model: &Model) -> Vec<Fact> {
         format!("{} {}/{} ({share}%)", map.name, map.entries, map.capacity)
     });
     fact("maps", maps.collect::<Vec<_>>().join("  "), Weight::Plain);
+    fact("history", history(model), Weight::Plain);
+    if let Some(problem) = &agent.history.problem {
+        fact("", problem.clone(), Weight::Alarm);
+    }
     let (kept, capacity) = agent.exited;
     let oldest = agent
         .exited_oldest
         .map(|time| format!(" (oldest {})", model.clock_time(time)));
     fact(
-        "history",
+        "",
         format!(
             "exited kept {kept} of {capacity}{}",
             oldest.unwrap_or_default()
@@ -181,7 +187,37 @@ fn facts(model: &Model) -> Vec<Fact> {
         ),
         Weight::Plain,
     );
+    // Those that others stand in for are not counted.
+    let points = &agent.trace_points;
+    let missing = points.iter().filter(|point| point.missing().is_some());
+    let possible = points.iter().filter(|point| point.refused.is_none());
+    let (missing, possible) = (missing.count(), possible.count());
+    if !points.is_empty() {
+        fact(
+            "trace",
+            format!(
+                "attached only while somebody traces;  {possible} of {} points can be had",
+                possible + missing
+            ),
+            Weight::Plain,
+        );
+    }
     facts
+}
+
+fn history(model: &Model) -> String {
+    let tier = |tier: &Tier| {
+        let (step, span) = (span::exact(tier.step), span::exact(tier.span));
+        let from = tier
+            .oldest
+            .map(|oldest| format!(" (from {})", model.clock_time(oldest)));
+        format!("{step} steps for {span}{}", from.unwrap_or_default())
+    };
+    let tiers: Vec<_> = model.agent.history.tiers.iter().map(tier).collect();
+    match tiers.is_empty() {
+        true => "none is kept".to_owned(),
+        false => tiers.join(",  "),
+    }
 }
 
 fn programs(model: &Model) -> String {
@@ -236,4 +272,44 @@ fn losses(model: &Model) -> String {
         text.push_str(&format!("  skipped by the kernel: {missed}"));
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::row::packet::Direction;
+    use crate::row::packet::Point;
+    use crate::top::fixture;
+    use crate::top::fixture::history;
+    use crate::top::model::Opening;
+
+    #[test]
+    fn the_history_is_told_tier_by_tier_and_the_trace_by_what_is_possible() {
+        let mut agent = history::agent(0);
+        agent.trace_points = [None, Some("no kprobes")]
+            .map(|refused| Point {
+                name: "tcp_v4_rcv".to_owned(),
+                kind: "kprobe".to_owned(),
+                purpose: "TCP takes it".to_owned(),
+                direction: Direction::Receive,
+                refused: refused.map(str::to_owned),
+            })
+            .into();
+        let model = Model::new(Opening {
+            agent,
+            ..fixture::opening(fixture::NOW)
+        });
+        let text = |label: &str| {
+            let facts = facts(&model).into_iter();
+            facts
+                .filter(|fact| fact.label == label)
+                .map(|fact| fact.text)
+                .next()
+        };
+        let history = text("history").unwrap();
+        assert_eq!(history, "1s steps for 1d (from 17:46:05)");
+        assert!(text("trace")
+            .unwrap()
+            .starts_with("attached only while somebody traces;  "));
+    }
 }

@@ -235,6 +235,9 @@ impl Model {
         list.sort = change(list.sort, &keys);
         // Asking for an order ends the frozen one.
         list.order = Order::Sorted;
+        if pane == Pane::Live {
+            self.outline.thaw();
+        }
         Change::Lists
     }
 

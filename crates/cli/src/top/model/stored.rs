@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
+use super::heights::Heights;
 use super::past::Slot;
 use super::past::MOST_CHANGES;
 use super::roster;
@@ -70,8 +71,8 @@ impl Builder {
         }
     }
 
-    /// Takes the next step. Of more than can be kept the oldest are dropped.
-    pub fn add(&mut self, step: Step) {
+    /// Takes the next step with its highest ticks. Of more than can be kept the oldest are dropped.
+    pub fn add(&mut self, step: Step, heights: Heights) {
         let mut rows: Vec<_> = step.rows.into_iter().filter_map(process).collect();
         rows.sort_unstable_by_key(|row| row.facts.id);
         let mut recorder = Recorder::default();
@@ -117,15 +118,16 @@ impl Builder {
             active: (self.sums == Sums::Machine).then_some(step.groups),
             connections: Connections::default(),
             changes: recorder.finish(),
+            heights,
         };
-        self.weight += tick.changes.weight();
+        self.weight += tick.weight();
         self.ticks.push_back(StoredTick {
             tick,
             away: step.length.filter(|_| step.gap),
         });
         while self.weight > MOST_CHANGES && self.ticks.len() > 1 {
             let dropped = self.ticks.pop_front();
-            self.weight -= dropped.map_or(0, |tick| tick.tick.changes.weight());
+            self.weight -= dropped.map_or(0, |tick| tick.tick.weight());
         }
     }
 
@@ -163,7 +165,7 @@ pub fn lay(ticks: Vec<StoredTick>, anchor: Timestamp, step: Duration, most: usiz
         } else {
             Slot::Missing
         };
-        let parts = steps(tick.length.unwrap_or_default(), step).saturating_sub(1);
+        let parts = steps_more(&tick, step);
         begin = match tick.length.or(away) {
             Some(_) if away.is_some() => tick.time.checked_sub(step).unwrap_or(tick.time),
             Some(length) => tick.time.checked_sub(length).unwrap_or(tick.time),
@@ -179,6 +181,11 @@ pub fn lay(ticks: Vec<StoredTick>, anchor: Timestamp, step: Duration, most: usiz
     }
     slots.truncate(most);
     slots
+}
+
+/// How many steps longer than one a tick is.
+pub fn steps_more(tick: &Tick, step: Duration) -> usize {
+    steps(tick.length.unwrap_or_default(), step).saturating_sub(1)
 }
 
 // Half a step is as much as clocks and timers may be off.

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
+use super::heights::Heights;
 use crate::rate;
 use crate::row::scope;
 use crate::row::Bytes;
@@ -65,6 +66,14 @@ impl Rate {
             tx: rate::per_second(bytes.tx, length)?,
         })
     }
+
+    /// The higher of the two, in each direction.
+    pub fn max(self, other: Self) -> Self {
+        Self {
+            rx: self.rx.max(other.rx),
+            tx: self.tx.max(other.tx),
+        }
+    }
 }
 
 /// One tick.
@@ -96,12 +105,19 @@ pub struct Tick {
     pub connections: Connections,
     /// What changed, ordered by process.
     pub changes: Changes,
+    /// The highest ticks in it, where it stands for several.
+    pub heights: Heights,
 }
 
 impl Tick {
     /// When it began; `None`: its length is not known.
     pub fn start(&self) -> Option<Timestamp> {
         self.time.checked_sub(self.length?).ok()
+    }
+
+    /// Memory it takes, in entries of about 40 bytes.
+    pub fn weight(&self) -> usize {
+        self.changes.weight() + self.heights.weight()
     }
 }
 

@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use super::look::Role;
-use crate::row::Bytes;
 use crate::row::Facts;
 use crate::row::ProcessRow;
 use crate::row::State;
 use crate::top::columns::Column;
+use crate::top::model::charted::Lane;
 use crate::top::model::line::Activity;
 use crate::top::model::line::Line;
 use crate::top::model::screen::Pane;
@@ -108,7 +108,7 @@ pub fn size(model: &Model, amount: Option<u64>) -> String {
 /// The levels of a trend, one character each; unknown is `?`.
 pub fn trend(model: &Model, line: &Line, width: u16) -> String {
     let width = usize::from(width);
-    let ticks = model.lane(line.id, Bytes::sum);
+    let ticks = model.lane(line.id, Lane::Sum);
     // Each character is the highest of its ticks; the newest ones are at the right edge.
     let per_cell = ticks.len().div_ceil(width.max(1)).max(1);
     let mut cells: Vec<_> = ticks

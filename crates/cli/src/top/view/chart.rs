@@ -18,6 +18,9 @@ use crate::top::model::tick::Rate;
 use crate::top::model::Model;
 use crate::units::span;
 
+/// What is at the right end of the time axis.
+const NOW: &str = "now";
+
 struct Half<'a> {
     name: &'static str,
     role: Role,
@@ -159,14 +162,21 @@ fn axis(model: &Model, half: &Half, pen: &mut Pen) {
     let per_column = model.step() * model.settings.zoom.ticks();
     let left = short(per_column.saturating_mul(columns));
     let left = format!("-{left}");
-    let mut taken = vec![(
-        start,
-        pen.put(Span { x: start, y, width }, &left, Role::Plain),
-    )];
+    let left_width = u16::try_from(text::width(&left)).unwrap_or(width);
     let right = right_label(model, half);
     let right_width = u16::try_from(text::width(&right)).unwrap_or(width);
     let right_x = (start + width).saturating_sub(right_width);
-    if right_x > start + taken[0].1 {
+    let peak = half
+        .peak
+        .map(|peak| start + u16::try_from(peak.column).unwrap_or(0));
+    let mut taken = Vec::new();
+    // The mark of the highest column comes before what is known without being said.
+    if peak.is_none_or(|x| x >= start + left_width) {
+        let span = Span { x: start, y, width };
+        taken.push((start, pen.put(span, &left, Role::Plain)));
+    }
+    let right_yields = right == NOW && peak.is_some_and(|x| x >= right_x);
+    if right_x > start + left_width && !right_yields {
         pen.put(
             Span {
                 x: right_x,
@@ -201,7 +211,7 @@ fn axis(model: &Model, half: &Half, pen: &mut Pen) {
             let label = format!(" {time} ");
             let wide = u16::try_from(text::width(&label)).unwrap_or(0);
             let x = start + u16::try_from(column).unwrap_or(0);
-            let least = start + u16::try_from(left.len()).unwrap_or(0);
+            let least = start + left_width;
             let most = right_x.saturating_sub(wide);
             place(
                 x.saturating_sub(wide / 2).min(most).max(least),
@@ -211,14 +221,8 @@ fn axis(model: &Model, half: &Half, pen: &mut Pen) {
                 pen,
             );
         }
-        if let Some(peak) = half.peak {
-            place(
-                start + u16::try_from(peak.column).unwrap_or(0),
-                "▲",
-                half.role,
-                0,
-                pen,
-            );
+        if let Some(x) = peak {
+            place(x, "▲", half.role, 0, pen);
         }
         if let Some(column) = chart
             .columns
@@ -260,7 +264,7 @@ fn right_label(model: &Model, half: &Half) -> String {
     });
     match newer {
         Some(newer) if newer >= model.step() => format!("+{}", short(newer)),
-        _ => "now".to_owned(),
+        _ => NOW.to_owned(),
     }
 }
 

@@ -24,6 +24,7 @@ use crate::top::columns::sockets::Holder;
 use crate::top::layout::facts;
 use crate::top::layout::facts::Fact;
 use crate::top::layout::Area;
+use crate::top::model::charted::Lane;
 use crate::top::model::details::Stage;
 use crate::top::model::details::Standing;
 use crate::top::model::position::Position;
@@ -165,8 +166,8 @@ fn labelled(model: &Model, row: &ProcessRow, fact: Fact, span: Span, pen: &mut P
         Fact::Tx => ("TX", moved(model, row, Direction::Tx), Role::Tx),
         Fact::Parts => ("proto", parts(model, row, span.width), Role::Plain),
         Fact::Health => ("tcp", health(row), Role::Plain),
-        Fact::RxLane => ("RX 60s", lane(model, row, |bytes| bytes.rx, 60), Role::Rx),
-        Fact::TxLane => ("TX 60s", lane(model, row, |bytes| bytes.tx, 60), Role::Tx),
+        Fact::RxLane => ("RX 60s", lane(model, row, Lane::Rx, 60), Role::Rx),
+        Fact::TxLane => ("TX 60s", lane(model, row, Lane::Tx, 60), Role::Tx),
     };
     pen.put(span, label, Role::Strong);
     let room = Span {
@@ -185,11 +186,11 @@ fn brief(model: &Model, row: &ProcessRow, fact: Fact, span: Span, pen: &mut Pen)
         Fact::Tx => (brief_moved(model, row, Direction::Tx), Role::Tx),
         Fact::Parts => (brief_parts(model, row), Role::Plain),
         Fact::RxLane => (
-            format!("RX {}", lane(model, row, |bytes| bytes.rx, width)),
+            format!("RX {}", lane(model, row, Lane::Rx, width)),
             Role::Rx,
         ),
         Fact::TxLane => (
-            format!("TX {}", lane(model, row, |bytes| bytes.tx, width)),
+            format!("TX {}", lane(model, row, Lane::Tx, width)),
             Role::Tx,
         ),
         _ => {
@@ -437,8 +438,8 @@ fn health(row: &ProcessRow) -> String {
     )
 }
 
-fn lane(model: &Model, row: &ProcessRow, pick: fn(Bytes) -> u64, width: usize) -> String {
-    let ticks = model.lane(row.facts.id, pick);
+fn lane(model: &Model, row: &ProcessRow, lane: Lane, width: usize) -> String {
+    let ticks = model.lane(row.facts.id, lane);
     let from = ticks.len().saturating_sub(width);
     cells::levels(&ticks[from..])
 }

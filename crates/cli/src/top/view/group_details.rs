@@ -10,10 +10,12 @@ use super::pen::Span;
 use crate::row::Bytes;
 use crate::top::columns;
 use crate::top::columns::Column;
+use crate::top::columns::Placed;
 use crate::top::layout::Area;
 use crate::top::model::details::Stage;
 use crate::top::model::line::Line;
 use crate::top::model::outline::Entry;
+use crate::top::model::outline::Shape;
 use crate::top::model::position::Position;
 use crate::top::model::screen::Pane;
 use crate::top::model::settings::Numbers;
@@ -84,8 +86,11 @@ fn processes(model: &Model, members: &[&Line], area: Area, pen: &mut Pen) {
     let whole = Whole {
         rate: model.rate_of_all(),
     };
-    let columns = columns::fit(Pane::Live, columns::Chosen::default(), area.width);
-    let row = |y: u16, text: &dyn Fn(Column) -> String, line: Option<&Line>, pen: &mut Pen| {
+    // Of what a process has in one of several groups there is no past.
+    let parts = matches!(model.shape(), Shape::Groups(by) if by.divides());
+    let mut columns = columns::fit(Pane::Live, columns::Chosen::default(), area.width);
+    columns.retain(|placed| placed.column != Column::Trend || !parts);
+    let row = |y: u16, text: &dyn Fn(&Placed) -> String, line: Option<&Line>, pen: &mut Pen| {
         for placed in &columns {
             let span = Span {
                 x: area.x + placed.x,
@@ -93,13 +98,13 @@ fn processes(model: &Model, members: &[&Line], area: Area, pen: &mut Pen) {
                 width: placed.width,
             };
             let role = line.map_or(Role::Plain, |line| cells::role(line, placed.column));
-            pen.put_on(span, placed.column.side(), &text(placed.column), role);
+            pen.put_on(span, placed.column.side(), &text(placed), role);
         }
     };
     let numbers = model.settings.numbers;
     row(
         area.y,
-        &|column| column.header(Pane::Live, numbers).to_owned(),
+        &|placed| placed.column.header(Pane::Live, numbers).to_owned(),
         None,
         pen,
     );
@@ -110,8 +115,8 @@ fn processes(model: &Model, members: &[&Line], area: Area, pen: &mut Pen) {
         false => members.len(),
     };
     for (y, line) in (area.y + 1..).zip(members.iter().take(fits)) {
-        let text = |column| match column {
-            Column::Trend => String::new(),
+        let text = |placed: &Placed| match placed.column {
+            Column::Trend => cells::trend(model, line, placed.width),
             column => cells::text(model, Pane::Live, line, column, whole),
         };
         row(y, &text, Some(line), pen);

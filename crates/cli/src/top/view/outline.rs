@@ -36,7 +36,7 @@ pub fn render(model: &Model, area: Area, pen: &mut Pen) {
     };
     let (rows, pinned) = layout::list_rows(area, model.pinned(pane));
     let title = list::title(model, pane, area, border);
-    pen.frame(area, border, [&title, &counter(model, rows, area)]);
+    pen.frame(area, border, [&title, &counter(model, rows, area, &title)]);
     let inner = area.inner();
     let standing = model.standing();
     if model.groups_by_connections() && standing != Standing::Known {
@@ -196,7 +196,7 @@ pub fn counted(model: &Model) -> String {
     }
 }
 
-fn counter(model: &Model, rows: usize, area: Area) -> String {
+fn counter(model: &Model, rows: usize, area: Area, title: &str) -> String {
     let count = model.entries().len();
     let first = model.outline_offset();
     let last = (first + rows).min(count);
@@ -205,7 +205,9 @@ fn counter(model: &Model, rows: usize, area: Area) -> String {
         true => format!("{}-{last}/{count} · {what}", (first + 1).min(last)),
         false => what,
     };
-    match text::width(&text) + 40 <= usize::from(area.width) {
+    // Corners, blanks and a bit of the line; what the title says of the numbers matters more.
+    let room = usize::from(area.width).saturating_sub(text::width(title) + 8);
+    match text::width(&text) <= room {
         true => text,
         false => format!("{}-{last}/{count}", (first + 1).min(last)),
     }

@@ -9,6 +9,7 @@ use crate::top::fixture;
 use crate::top::fixture::hands;
 use crate::top::fixture::NOW;
 use crate::top::model::arrange::CHOICES;
+use crate::top::model::outline::Key;
 use crate::top::model::outline::Kind;
 use crate::top::model::outline::Shape;
 use crate::top::model::screen::Pane;
@@ -176,4 +177,74 @@ fn a_tree_puts_processes_below_their_parents() {
     assert_eq!(model.entries().len(), 12);
     hands::code(&mut model, KeyCode::F(5));
     assert_eq!(model.shape(), Shape::Flat);
+}
+
+// The names of groups and the pids below them, from the top.
+fn order(model: &Model) -> Vec<String> {
+    let name = |entry: &crate::top::model::outline::Entry| match &entry.key {
+        Key::Group(name) => format!("{name:?}"),
+        Key::Member(id, _) => id.pid.to_string(),
+        Key::Idle(name) => format!("idle of {name:?}"),
+    };
+    model.entries().iter().map(name).collect()
+}
+
+#[test]
+fn scenario_8_a_frozen_order_holds_groups_and_trees_too() {
+    for keys in ["bsE", "t"] {
+        let mut model = grouped(100, 45, keys);
+        hands::press(&mut model, "f");
+        let before = order(&model);
+        assert!(text(&model).contains("ORDER FROZEN"), "{}", text(&model));
+        // The first falls silent, the last becomes the busiest, and one more comes.
+        let mut sample = fixture::web01(NOW + 2);
+        sample.rows[0].flows.rest();
+        sample.rows[11].flows.external[0][0].tick.rx = 90 << 20;
+        let mut new = sample.rows[0].clone();
+        new.facts.id.pid = 40_000;
+        new.facts.id.start_ns = u64::MAX - 1;
+        new.facts.unit = Some("new.service".to_owned());
+        new.flows.external[0][0].tick.rx = 50 << 20;
+        sample.rows.push(new);
+        let silent = sample.rows[0].facts.id;
+        fixture::feed(&mut model, sample);
+        let mut after = order(&model);
+        let known: Vec<String> = before.clone();
+        after.retain(|entry| known.contains(entry));
+        // The processes that were added for this test have ended.
+        let still: Vec<String> = before
+            .into_iter()
+            .filter(|entry| after.contains(entry))
+            .collect();
+        assert_eq!(after, still, "{keys}");
+        let line = |model: &Model| {
+            let entries = model.entries().iter();
+            entries
+                .filter(|entry| entry.line.id == silent)
+                .map(|entry| entry.line.rate)
+                .next()
+        };
+        assert_eq!(line(&model), Some(Some(0)), "values move");
+        if keys == "bsE" {
+            assert_eq!(
+                model.entries().last().map(|entry| &entry.key),
+                Some(&Key::Group(Some("new.service".to_owned())))
+            );
+        }
+        hands::press(&mut model, "f");
+        assert_ne!(order(&model)[..3], still[..3]);
+        assert!(!text(&model).contains("ORDER FROZEN"));
+    }
+}
+
+#[test]
+fn what_changes_the_meaning_of_numbers_is_never_cut_for_a_count() {
+    let mut model = grouped(80, 24, "xtf");
+    assert!(
+        text(&model).contains("WITH EXITED · ORDER FROZEN ━"),
+        "{}",
+        text(&model)
+    );
+    hands::press(&mut model, "bs");
+    assert!(text(&model).contains(" groups ┓"), "{}", text(&model));
 }

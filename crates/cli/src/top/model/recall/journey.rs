@@ -1,5 +1,7 @@
 //! To a moment that the viewer does not hold: asking for the time around it, and being there.
 
+use std::time::Duration;
+
 use jiff::Timestamp;
 
 use super::count_back;
@@ -9,12 +11,14 @@ use super::Stretch;
 use super::AROUND;
 use super::FIRST;
 use crate::top::model::past::Past;
-use crate::top::model::past::Slot;
+use crate::top::model::past::TickNumber;
+use crate::top::model::past::Towards;
 use crate::top::model::past::MOST_CHANGES;
 use crate::top::model::past::MOST_TICKS;
 use crate::top::model::position::Position;
 use crate::top::model::roster::Roster;
 use crate::top::model::stored::lay;
+use crate::top::model::stored::steps_more;
 use crate::top::model::stored::Stored;
 use crate::top::model::Model;
 
@@ -26,6 +30,100 @@ impl Model {
                 self.tell(problem);
             }
         }
+    }
+
+    /// Goes to a moment, as far back as anything is kept.
+    pub(in crate::top::model) fn go_to_time(&mut self, target: Timestamp) {
+        let begin = self.history_begin();
+        let target = match begin {
+            Some(begin) if target < begin => {
+                let text = format!("history starts {}", self.clock_time(begin));
+                self.tell(text);
+                begin
+            }
+            _ => target,
+        };
+        let in_present = self
+            .present()
+            .eldest()
+            .is_none_or(|eldest| target >= eldest.start().unwrap_or(eldest.time));
+        if in_present || !self.has_history() {
+            if self.is_away() {
+                self.return_to_present();
+                self.position = Position::Live;
+            }
+            self.recall
+                .waiting
+                .retain(|question| !matches!(question.aim, Aim::Journey(_)));
+            let at = self.past.holding(target);
+            self.position = match at {
+                Some(at) => self.position_at(at),
+                None => Position::Live,
+            };
+            return;
+        }
+        let here = self.aside.is_some()
+            && self
+                .past
+                .eldest()
+                .zip(self.past.last())
+                .is_some_and(|(first, last)| {
+                    (first.start().unwrap_or(first.time)..=last.time).contains(&target)
+                });
+        match self.past.holding(target).filter(|_| here) {
+            Some(at) => self.position = self.position_at(at),
+            None => self.ask_for_journey(target),
+        }
+    }
+
+    // The end of the waveform stays where it is, unless the journey leaves it.
+    fn position_at(&self, at: TickNumber) -> Position {
+        let newest = self.past.newest().unwrap_or(at);
+        let edge = match self.position.edge(&self.past) {
+            Some(edge) if (at..=newest).contains(&edge) => edge,
+            _ => newest,
+        };
+        Position::History { at, edge }
+    }
+
+    /// Where a step by `span` from the tick shown ends, if what is held here does not reach it.
+    pub(in crate::top::model) fn beyond(
+        &self,
+        span: Duration,
+        towards: Towards,
+    ) -> Option<Timestamp> {
+        let from = self
+            .recall
+            .journey()
+            .or(self.tick().map(|tick| tick.time))?;
+        let travelling = self.travelling();
+        match towards {
+            Towards::Older => {
+                let target = from.checked_sub(span).ok()?;
+                let first = self.past.eldest()?;
+                (travelling || target < first.start().unwrap_or(first.time)).then_some(target)
+            }
+            Towards::Newer => {
+                let target = from.checked_add(span).ok()?;
+                let past_end = self.is_away() && self.past.last()?.time < target;
+                (travelling || past_end).then_some(target)
+            }
+        }
+    }
+
+    /// The oldest moment that anything is kept of; `None`: nothing seen yet.
+    pub fn history_begin(&self) -> Option<Timestamp> {
+        let held = self
+            .present()
+            .eldest()
+            .map(|tick| tick.start().unwrap_or(tick.time));
+        let kept = self
+            .agent
+            .history
+            .tiers
+            .iter()
+            .filter_map(|tier| tier.oldest);
+        kept.chain(held).min()
     }
 
     pub(super) fn ask_for_journey(&mut self, target: Timestamp) {
@@ -46,6 +144,7 @@ impl Model {
             since: target.checked_sub(around).unwrap_or(Timestamp::MIN),
             until: target.checked_add(around).unwrap_or(Timestamp::MAX),
             step: self.step(),
+            scope: self.settings.scope,
             aim: Aim::Journey(target),
         };
         self.recall
@@ -68,7 +167,7 @@ impl Model {
         let anchor = last.tick.start().unwrap_or(last.tick.time);
         let room = usize::try_from(2 * AROUND).unwrap_or(MOST_TICKS) * 120;
         let mut past = Past::new(FIRST, room);
-        past.push(0, Slot::Missing, last.tick);
+        past.push_long(steps_more(&last.tick, step), last.tick);
         past.put_before(lay(stored.ticks, anchor, step, room));
         let roster = Roster::of(stored.rows);
         let at = past.holding(target).or(past.newest());
