@@ -28,8 +28,10 @@ pub const OPENING: u8 = 2;
 /// Begins the record of a stretch.
 pub const STRETCH: u8 = 1;
 
-/// Decoded bytes at a time, about.
-const AT_A_TIME: usize = 1 << 20;
+/// Decoded bytes at a time, about, by whoever has time.
+pub const AT_LEISURE: usize = 1 << 20;
+/// And by whoever answers: every further go looks through all rows again, and most images fit.
+pub const AT_ONCE: usize = 6 << 20;
 
 /// An index further than this from those that are known is not one.
 const MOST_INDEXES: usize = 1 << 22;
@@ -100,13 +102,13 @@ impl Room {
     }
 }
 
-/// Places that are decoded together, in multiples of so many.
-pub fn ranges(room: &[Room], multiple: usize) -> Vec<Range<u32>> {
+/// Places that are decoded together, in multiples of so many, with at most so many bytes if possible.
+pub fn ranges(room: &[Room], multiple: usize, most: usize) -> Vec<Range<u32>> {
     let mut ranges: Vec<Range<u32>> = Vec::new();
     let (mut first, mut end, mut bytes) = (0, 0, 0);
     for some in room.chunks(multiple) {
         let more: usize = some.iter().map(|room| room.bytes()).sum();
-        if end > first && bytes + more > AT_A_TIME {
+        if end > first && bytes + more > most {
             ranges.push(first..end);
             (first, bytes) = (end, 0);
         }

@@ -9,6 +9,7 @@ use super::columns::Nature;
 use super::decode::ranges;
 use super::decode::Room;
 use super::decode::Wanted;
+use super::decode::AT_ONCE;
 use super::image::Image;
 use super::piece::Head;
 use super::query::Query;
@@ -67,7 +68,7 @@ impl Rows {
 
     /// Its processes, with their bytes.
     pub fn each(&self, mut take: impl FnMut(&Column)) {
-        for range in ranges(&self.room, TOGETHER) {
+        for range in ranges(&self.room, TOGETHER, AT_ONCE) {
             let wanted = Wanted {
                 known: range.clone(),
                 bytes: range,

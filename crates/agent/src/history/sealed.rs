@@ -17,6 +17,7 @@ use super::columns::Nature;
 use super::columns::Spread;
 use super::decode::ranges;
 use super::decode::Wanted;
+use super::decode::AT_LEISURE;
 use super::image::Image;
 use super::pack::label;
 use super::pack::pack;
@@ -66,7 +67,7 @@ const TRAILER: usize = 16;
 pub fn seal(image: &Image) -> (Vec<u8>, u64) {
     let counted = image.decode(&Wanted::COUNTED);
     let mut sealer = Sealer::new(&counted.columns, &counted.sums);
-    for range in ranges(&counted.room, TOGETHER) {
+    for range in ranges(&counted.room, TOGETHER, AT_LEISURE) {
         let wanted = Wanted {
             known: range.clone(),
             bytes: range,
