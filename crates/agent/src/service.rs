@@ -310,7 +310,7 @@ fn packets(
                 return Some((Err(Status::unavailable("the agent is stopping")), None));
             }
         };
-        let message = wire::packet::message(parcel, &lease.facts, &Anchor::now());
+        let message = wire::packet::message(parcel, &lease.facts, &lease.symbols, &Anchor::now());
         Some((Ok(message), Some((lease, stopping))))
     })
 }

@@ -13,6 +13,7 @@ use netmon_bpf::trace::Event;
 use netmon_bpf::trace::Facts;
 use netmon_bpf::trace::Intent;
 use netmon_bpf::trace::Outcome;
+use netmon_bpf::trace::Symbols;
 use netmon_bpf::trace::Wish;
 use netmon_bpf::trace::SLOTS;
 use tokio::sync::mpsc::Receiver;
@@ -95,6 +96,8 @@ pub struct TraceLease {
     pub outcome: Outcome,
     /// Of this kernel.
     pub facts: Arc<Facts>,
+    /// Names of the kernel's code, as long as somebody traces.
+    pub symbols: Arc<Symbols>,
     parcels: Receiver<Parcel>,
 }
 

@@ -43,6 +43,8 @@ mod netfilter;
 
 mod programs;
 
+mod symbols;
+
 pub use abi::SLOTS;
 pub use event::text;
 pub use event::Event;
@@ -65,6 +67,7 @@ pub use point::Point;
 pub use point::POINTS;
 pub use point::TABLE;
 pub use programs::Outcome;
+pub use symbols::Symbols;
 
 use programs::Programs;
 

@@ -13,6 +13,7 @@ use std::time::Instant;
 
 use netmon_bpf::memory;
 use netmon_bpf::trace::Facts;
+use netmon_bpf::trace::Symbols;
 use netmon_bpf::trace::Tracer;
 use netmon_bpf::trace::SLOTS;
 use netmon_bpf::trace::TABLE;
@@ -41,6 +42,7 @@ const PARCELS: usize = 2;
 struct Hooked {
     tracer: Tracer,
     facts: Arc<Facts>,
+    symbols: Arc<Symbols>,
     viewers: [Option<Viewer>; SLOTS],
     /// When the last viewer of a slot went.
     rested: [Option<Instant>; SLOTS],
@@ -123,6 +125,7 @@ impl Worker {
         Ok(Hooked {
             tracer,
             facts,
+            symbols: Arc::new(Symbols::new()),
             viewers: Default::default(),
             rested: [None; SLOTS],
             namespaces_due: Instant::now() + NAMESPACES_EVERY,
@@ -175,6 +178,7 @@ impl Hooked {
             let _ = answer.send(Ok(TraceLease {
                 outcome: self.tracer.outcome().clone(),
                 facts: Arc::clone(&self.facts),
+                symbols: Arc::clone(&self.symbols),
                 parcels,
             }));
         }

@@ -12,6 +12,7 @@ use netmon_bpf::trace::Family;
 use netmon_bpf::trace::Filter;
 use netmon_bpf::trace::Outcome;
 use netmon_bpf::trace::Prefix;
+use netmon_bpf::trace::Symbols;
 use netmon_bpf::trace::Transport;
 use netmon_bpf::trace::Wish;
 use netmon_bpf::trace::DEVICE_NAME_MOST;
@@ -160,12 +161,12 @@ pub fn started(outcome: &Outcome) -> Message {
 }
 
 /// What a viewer was handed.
-pub fn message(parcel: Parcel, facts: &Facts, anchor: &Anchor) -> Message {
+pub fn message(parcel: Parcel, facts: &Facts, symbols: &Symbols, anchor: &Anchor) -> Message {
     match parcel {
         Parcel::Events(told) => Message::Events(v1::PacketEvents {
             events: told
                 .into_iter()
-                .map(|told| event(told, facts, anchor))
+                .map(|told| event(told, facts, symbols, anchor))
                 .collect(),
         }),
         Parcel::Counts(counts, elapsed) => Message::Statistics(statistics(&counts, elapsed, false)),
@@ -190,7 +191,7 @@ fn statistics(counts: &[PointCount], elapsed: Duration, last: bool) -> v1::Trace
     }
 }
 
-fn event(told: Told, facts: &Facts, anchor: &Anchor) -> v1::PacketEvent {
+fn event(told: Told, facts: &Facts, symbols: &Symbols, anchor: &Anchor) -> v1::PacketEvent {
     let Told { event, packet } = told;
     let name = |bytes: &[u8]| String::from_utf8_lossy(text(bytes)).into_owned();
     v1::PacketEvent {
@@ -212,7 +213,7 @@ fn event(told: Told, facts: &Facts, anchor: &Anchor) -> v1::PacketEvent {
         process_name: (event.name[0] != 0).then(|| name(&event.name)),
         drop_reason: event.reason.map(|reason| facts.drop_reason(reason)),
         header: (!event.header.is_empty()).then_some(event.header),
-        symbol: None,
+        symbol: symbols.name(event.symbol),
     }
 }
 

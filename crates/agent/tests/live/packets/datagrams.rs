@@ -116,3 +116,34 @@ async fn datagrams_of_both_families_and_drops_are_told() {
         assert_eq!(header[0] >> 4, if length == 32 { 4 } else { 6 });
     }
 }
+
+/// The name of a place is looked up when something is first dropped there, so later drops have it.
+#[tokio::test]
+async fn a_drop_tells_the_code_that_made_it() {
+    if !ready() {
+        return;
+    }
+    let stage = Stage::with_agent("dropcode");
+    let network = Network::new("px");
+    let sends = [5558, 5558].map(|port| {
+        let mut send = python(&network, 0, UDP);
+        send.args(["10.198.51.2", &port.to_string()]);
+        send
+    });
+    let request = asked(&["10.198.51.2/32"], &[5558], 4);
+    let seen = trace(&stage, request, true, move || {
+        for send in sends {
+            run(send);
+            std::thread::sleep(Duration::from_millis(1500));
+        }
+    })
+    .await;
+    let drops: Vec<_> = seen.at("kfree_skb").collect();
+    assert_eq!(drops.len(), 6, "{drops:?}");
+    let named = drops.iter().filter_map(|drop| drop.symbol.as_deref());
+    let named: Vec<&str> = named.collect();
+    assert!(named.len() >= 3, "{drops:?}");
+    for name in named {
+        assert!(name.contains("udp") && name.contains("+0x"), "{name}");
+    }
+}
