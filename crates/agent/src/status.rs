@@ -109,6 +109,7 @@ impl About {
             load: Some(self.load(condition)),
             retention: Some(self.retention(condition, history, &anchor)),
             trace_points,
+            skipped_events: skipped(condition),
         }
     }
 
@@ -183,10 +184,13 @@ fn losses(condition: &Condition) -> Vec<v1::Loss> {
     let counted = LOSS_CAUSES.iter().zip(condition.losses.counts);
     let mut losses: Vec<_> = counted.map(|(cause, events)| loss(cause, events)).collect();
     losses.push(loss("missed_events", condition.missed_events));
-    let healed = condition.hooks.iter().filter(|state| state.hook.heals());
-    let skipped = healed.filter_map(|state| state.missed_events).sum();
-    losses.push(loss("skipped_events", skipped));
     losses
+}
+
+fn skipped(condition: &Condition) -> u64 {
+    let heal = condition.hooks.iter().filter(|state| state.hook.heals());
+    let skipped = heal.filter_map(|state| state.missed_events);
+    skipped.fold(0, u64::saturating_add)
 }
 
 /// 128 random bits as hex. The boot clock stands in where /dev/urandom is missing.

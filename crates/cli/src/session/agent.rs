@@ -53,6 +53,8 @@ pub struct Agent {
     pub maps: Vec<Map>,
     /// Lost events by cause, cumulative, also causes with 0.
     pub losses: Vec<(String, u64)>,
+    /// Skipped by the kernel and made up for by later events.
+    pub skipped_events: u64,
     /// What it costs.
     pub load: Load,
     /// Exited processes kept, and how many may be.
@@ -216,6 +218,7 @@ pub fn decode(agent: v1::GetAgentResponse) -> Agent {
                 capacity: map.capacity,
             })
             .collect(),
+        skipped_events: agent.skipped_events,
         losses: agent
             .losses
             .into_iter()

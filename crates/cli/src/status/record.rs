@@ -31,6 +31,7 @@ pub struct Status<'a> {
     restarts: u32,
     maps: Vec<Map>,
     losses: Vec<Loss>,
+    skipped_events: u64,
     exited_kept: u32,
     exited_capacity: u32,
     exited_oldest: Option<String>,
@@ -157,6 +158,7 @@ pub fn status<'a>(agent: &Agent, problems: &'a [String]) -> Status<'a> {
                 capacity: map.capacity,
             })
             .collect(),
+        skipped_events: agent.skipped_events,
         losses: agent
             .losses
             .iter()

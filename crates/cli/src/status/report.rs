@@ -285,6 +285,13 @@ fn losses(agent: &Agent) -> Vec<Entry> {
         "",
         causes.map(|(cause, events)| format!("{cause}: {events}")),
     ));
+    let skipped = Some(agent.skipped_events).filter(|events| *events > 0);
+    lines.extend(labelled(
+        "",
+        skipped.into_iter().map(|events| {
+            format!("{events} events skipped by the kernel and made up for by later ones")
+        }),
+    ));
     lines
 }
 

@@ -102,6 +102,7 @@ pub fn agent() -> v1::GetAgentResponse {
             frames_damaged: 0,
         }),
         trace_points: Vec::new(),
+        skipped_events: 0,
     }
 }
 

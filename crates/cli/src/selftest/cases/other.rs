@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io::Read;
 use std::net::SocketAddr;
 use std::os::fd::AsRawFd;
+use std::time::Duration;
 
 use nix::sys::socket::recv;
 use nix::sys::socket::sendto;
@@ -207,6 +208,7 @@ fn encrypt(socket: &Socket) -> Outcome {
 }
 
 const UDP_HEADER: usize = 8;
+const RAW_TRIES: usize = 20;
 
 fn raw_client(side: &Side) -> Outcome {
     let socket = side.open(libc::SOCK_RAW, libc::IPPROTO_UDP)?;
@@ -216,7 +218,12 @@ fn raw_client(side: &Side) -> Outcome {
     packet.splice(2..4, 9u16.to_be_bytes());
     packet.splice(4..6, ((UDP_HEADER + mark.len()) as u16).to_be_bytes());
     packet.extend(mark.as_bytes());
-    send_packet(side, &socket, &packet)?;
+    // Everybody's datagrams come to a raw socket, and what finds its buffer full is gone: a machine
+    // with a flood on it needs several tries.
+    for _ in 0..RAW_TRIES {
+        send_packet(side, &socket, &packet)?;
+        std::thread::sleep(Duration::from_millis(5));
+    }
     side.meet()
 }
 
