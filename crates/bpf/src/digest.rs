@@ -7,7 +7,7 @@ use std::hash::Hasher;
 const SPREAD: u64 = 0x9e37_79b9_7f4a_7c15;
 
 /// A map whose keys are such numbers.
-pub(crate) type ByNumber<K, V> = std::collections::HashMap<K, V, BuildHasherDefault<Mixer>>;
+pub type ByNumber<K, V> = std::collections::HashMap<K, V, BuildHasherDefault<Mixer>>;
 
 /// A sum of a struct: other bytes have another one, but for one case in 2^64 or so. A single word that
 /// differs always shows.
@@ -40,7 +40,7 @@ fn mix(state: u64, word: u64) -> u64 {
 
 /// For keys made of a few integers.
 #[derive(Default)]
-pub(crate) struct Mixer(u64);
+pub struct Mixer(u64);
 
 impl Hasher for Mixer {
     fn write(&mut self, bytes: &[u8]) {

@@ -10,6 +10,8 @@ pub mod error;
 pub mod abi;
 
 mod digest;
+pub use digest::ByNumber;
+pub use digest::Mixer;
 
 pub mod memory;
 

@@ -31,7 +31,7 @@ pub const STRETCH: u8 = 1;
 /// Decoded bytes at a time, about, by whoever has time.
 pub const AT_LEISURE: usize = 1 << 20;
 /// And by whoever answers: every further go looks through all rows again, and most images fit.
-pub const AT_ONCE: usize = 6 << 20;
+pub const AT_ONCE: usize = 8 << 20;
 
 /// An index further than this from those that are known is not one.
 const MOST_INDEXES: usize = 1 << 22;

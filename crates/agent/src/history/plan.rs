@@ -1,13 +1,15 @@
 //! Which segments answer a window, each in the finest resolution that still reaches so far back.
 
+use std::cell::Cell as Counter;
 use std::io;
 use std::sync::Arc;
 
+use super::columns::Cell;
 use super::columns::Column;
 use super::columns::Columns;
 use super::columns::Nature;
 use super::decode::ranges;
-use super::decode::Room;
+use super::decode::Decoded;
 use super::decode::Wanted;
 use super::decode::AT_ONCE;
 use super::image::Image;
@@ -44,56 +46,70 @@ pub enum Opened {
     Sealed(Box<Sealed>),
 }
 
+/// Bytes that a row of a tick hardly takes less than: the index of its process, its kinds, and two
+/// numbers.
+const SMALL_ROW: usize = 4;
+
 /// Rows in memory, looked through once.
 pub struct Rows {
     image: Arc<Image>,
-    /// All of its processes, empty.
+    /// All of its processes with what is known of them, without their bytes.
     pub columns: Columns,
-    /// By stretch, over all processes.
-    pub sums: Vec<Vec<Sum>>,
-    room: Vec<Room>,
+    /// Damaged parts, also of its bytes once these were read.
+    damaged: Counter<u64>,
 }
 
 impl Rows {
     /// Looks through it.
     pub fn open(image: &Arc<Image>) -> Rows {
-        let counted = image.decode(&Wanted::COUNTED);
+        let columns = image.decode(&Wanted::KNOWN).columns;
         Rows {
             image: Arc::clone(image),
-            columns: counted.columns,
-            sums: counted.sums,
-            room: counted.room,
+            damaged: Counter::new(columns.damaged),
+            columns,
         }
     }
 
     /// Its processes, with their bytes.
     pub fn each(&self, mut take: impl FnMut(&Column)) {
-        for range in ranges(&self.room, TOGETHER, AT_ONCE) {
+        let cells = self.image.bytes / SMALL_ROW * size_of::<Cell>();
+        // What is kept beside folded sums is much larger than its bytes.
+        if !self.columns.nature.folded && cells <= AT_ONCE {
+            let all = self.decode(&Wanted::ALL);
+            return all.columns.processes.iter().for_each(take);
+        }
+        let room = self.decode(&Wanted::COUNTED).room;
+        for range in ranges(&room, TOGETHER, AT_ONCE) {
             let wanted = Wanted {
                 known: range.clone(),
                 bytes: range,
                 counted: false,
-                room: &self.room,
+                room: &room,
             };
             self.image.part(&wanted).iter().for_each(&mut take);
         }
     }
 
+    fn decode(&self, wanted: &Wanted) -> Decoded {
+        let decoded = self.image.decode(wanted);
+        let damaged = self.damaged.get().max(decoded.columns.damaged);
+        self.damaged.set(damaged);
+        decoded
+    }
+
     /// All of it at once.
     pub fn all(self) -> Columns {
-        let wanted = Wanted {
-            room: &self.room,
-            ..Wanted::ALL
-        };
-        Columns {
-            processes: self.image.part(&wanted),
-            ..self.columns
-        }
+        self.image.columns()
     }
 
     /// What is known of its processes, without their bytes.
-    pub fn known(&self) -> Vec<Column> {
-        self.image.part(&Wanted::KNOWN)
+    pub fn known(&self) -> &[Column] {
+        &self.columns.processes
+    }
+
+    /// By stretch, over all processes.
+    fn sums(&self) -> Vec<Vec<Sum>> {
+        self.decode(&Wanted::COUNTED).sums
     }
 }
 
@@ -117,7 +133,7 @@ impl Opened {
     /// The sums of the machine after this ordinal. `None`: not told.
     pub fn totals(&self, ordinal: u64) -> Option<Totals> {
         let (before, sums) = match self {
-            Opened::Rows(rows) => (rows.columns.before, rows.sums.clone()),
+            Opened::Rows(rows) => (rows.columns.before, rows.sums()),
             Opened::Sealed(sealed) => (sealed.before, sealed.sums()),
         };
         let mut totals = before?;
@@ -145,7 +161,7 @@ impl Opened {
     /// Damaged parts met in it so far.
     pub fn damaged(&self) -> u64 {
         match self {
-            Opened::Rows(rows) => rows.columns.damaged,
+            Opened::Rows(rows) => rows.damaged.get(),
             Opened::Sealed(sealed) => sealed.damaged(),
         }
     }

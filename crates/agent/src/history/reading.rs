@@ -259,12 +259,7 @@ impl Reading {
                 }
             }
         }
-        for (at, moved) in self.spread.moved() {
-            let step = go.step_of[at].and_then(|step| go.steps.get_mut(step));
-            if let Some(tally) = step.and_then(|step| step.groups.get_mut(&number)) {
-                tally.ticks.observe(moved, &go.heads[at]);
-            }
-        }
+        go.observe(&self.spread, number);
         let Some(side) = side.filter(|_| go.folded) else {
             return;
         };
@@ -282,6 +277,25 @@ impl Reading {
 }
 
 impl Go<'_> {
+    /// The ticks of one process.
+    fn observe(&mut self, spread: &Spread, number: u32) {
+        let (heads, step_of) = (self.heads, &self.step_of);
+        if let [only] = &mut self.steps[..] {
+            // Most questions are about one step; looking it up for each tick would be most of the work.
+            if let Some(tally) = only.groups.get_mut(&number) {
+                let moved = spread.moved().filter(|(at, _)| step_of[*at].is_some());
+                moved.for_each(|(at, moved)| tally.ticks.observe(moved, &heads[at]));
+            }
+            return;
+        }
+        for (at, moved) in spread.moved() {
+            let step = step_of[at].and_then(|step| self.steps.get_mut(step));
+            if let Some(tally) = step.and_then(|step| step.groups.get_mut(&number)) {
+                tally.ticks.observe(moved, &heads[at]);
+            }
+        }
+    }
+
     /// Whether sums over the whole segment are enough.
     fn can_use_list(&self, part: &Part, opened: &Opened, wanted: usize) -> bool {
         let by_process = matches!(self.query.group, Grouping::Process);

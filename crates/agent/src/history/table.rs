@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use netmon_bpf::abi::ProcessId;
+use netmon_bpf::ByNumber;
 
 use super::columns::Column;
 use super::columns::Listed;
@@ -46,7 +47,7 @@ pub struct Entry {
 #[derive(Debug, Default)]
 pub struct Table {
     /// By index of the boot, and process.
-    numbers: HashMap<(u32, u32, u64), u32>,
+    numbers: ByNumber<(u32, u32, u64), u32>,
     boots: Vec<BootId>,
     /// By number.
     pub entries: Vec<Entry>,

@@ -1,6 +1,6 @@
 //! Sums of one step while its parts are read.
 
-use std::collections::HashMap;
+use netmon_bpf::ByNumber;
 
 use super::columns::Cell;
 use super::columns::Spread;
@@ -82,7 +82,7 @@ pub struct Tallies {
     /// Ticks that were made and are not there.
     pub missing: u64,
     /// By group.
-    pub groups: HashMap<u32, Tally>,
+    pub groups: ByNumber<u32, Tally>,
     /// Over all processes that are asked for.
     pub sums: Vec<Sum>,
     /// Of that sum.
@@ -113,7 +113,7 @@ impl Tallies {
 /// Sums over several processes tick by tick: only these have the peaks of a group.
 #[derive(Debug, Default)]
 pub struct Spreads {
-    groups: HashMap<u32, Spread>,
+    groups: ByNumber<u32, Spread>,
     all: Spread,
     stretches: usize,
 }

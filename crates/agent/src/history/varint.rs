@@ -46,6 +46,17 @@ impl<'a> Reader<'a> {
     /// A number.
     #[inline]
     pub fn number(&mut self) -> Read<u64> {
+        match self.0.split_first() {
+            // Most are.
+            Some((short, rest)) if *short < 0x80 => {
+                self.0 = rest;
+                Ok(u64::from(*short))
+            }
+            _ => self.long_number(),
+        }
+    }
+
+    fn long_number(&mut self) -> Read<u64> {
         let mut value = 0;
         for (index, byte) in self.0.iter().enumerate().take(10) {
             let bits = u64::from(byte & 0x7f);
