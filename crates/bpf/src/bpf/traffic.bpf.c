@@ -276,8 +276,8 @@ static __always_inline void inet_sent(const struct socket *file, int ret)
 {
 	const struct sock *sk = BPF_CORE_READ(file, sk);
 
-	call_sent(sk, FIELD(struct sock, sk, __sk_common.skc_family), FIELD(struct sock, sk, sk_protocol),
-		  ret);
+	call_sent(sk, FIELD(struct sock, sk, __sk_common.skc_family),
+		  FIELD(struct sock, sk, sk_protocol), ret);
 }
 
 static __always_inline void inet_received(const struct socket *file, int flags, int ret)
