@@ -165,7 +165,9 @@ impl Tracer {
             &self.buckets,
             &key,
             &abi::bucket {
+                inside: 0,
                 tickets: 0,
+                latest: 0,
                 shut: 0,
                 breaks: 0,
                 ends: [0; 256],

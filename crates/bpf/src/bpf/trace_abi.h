@@ -91,16 +91,18 @@ struct filter {
 
 /*
  * Which of its events a viewer is told. Tickets are numbered and come in blocks; a block begins no
- * earlier than a second after the last ticket of the block that is `blocks` before it, so no second
- * has more than blocks * block of them. Adding one and then looking needs no atomic that 5.10 lacks:
- * whoever sees a ticket that is allowed has one that is at most this one.
+ * earlier than a second after the latest ticket up to the end of the block that is `blocks` before it,
+ * so no second has more than blocks * block of them. One CPU at a time gives tickets: it has added
+ * itself to `inside` and then found nobody else there, which needs no atomic that 5.10 lacks.
  */
 enum { BLOCKS_KEPT = 256, BLOCKS_MOST = 128 };
 struct bucket {
+	__u64 inside;
 	__u64 tickets;
+	__u64 latest; /* boot clock, ns: of all tickets so far */
 	__u64 shut;   /* jiffies: nobody gets one until then */
 	__u64 breaks; /* how often events of this slot were left out or lost */
-	__u64 ends[BLOCKS_KEPT]; /* boot clock, ns: last ticket of a block */
+	__u64 ends[BLOCKS_KEPT]; /* latest, when the last ticket of a block was given */
 };
 
 /* Of one slot at one point, on one CPU; matched = suppressed + lost + sent to the ring. Nobody else
