@@ -15,8 +15,9 @@ use super::PointCount;
 use super::Told;
 use super::PART;
 
-/// Events that wait for a viewer that reads slowly; the newest go.
-const WAITING: usize = 8192;
+/// Events that wait for a viewer that reads slowly; the newest go. Under a flood all that the default
+/// rate allows in a second, 10,000, comes within milliseconds, and nobody reads as fast.
+const WAITING: usize = 12_288;
 /// Programs that run when a slot is closed have ended after this long.
 const SETTLED: Duration = Duration::from_millis(200);
 /// A viewer that does not read its end is left after this long.

@@ -58,7 +58,7 @@ fn exchange(network: &Network, port: u16) {
 }
 
 /// Starts a trace and waits until it is attached, which is when it has written something.
-fn start(stage: &Stage, arguments: &[&str], file: &Path) -> Child {
+pub fn start(stage: &Stage, arguments: &[&str], file: &Path) -> Child {
     let mut command = stage.client();
     command.arg("trace").args(arguments);
     let child = command
@@ -79,7 +79,7 @@ fn interrupt(child: Child) -> Output {
     child.wait_with_output().unwrap()
 }
 
-fn lines(path: &Path) -> Vec<Value> {
+pub fn lines(path: &Path) -> Vec<Value> {
     let text = fs::read_to_string(path).unwrap();
     let lines = text.lines();
     lines

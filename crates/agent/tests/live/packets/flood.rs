@@ -1,5 +1,6 @@
 //! Much more than is told.
 
+use std::collections::BTreeMap;
 use std::process::Command;
 use std::process::Stdio;
 use std::time::Duration;
@@ -10,6 +11,8 @@ use super::trace;
 use crate::network::Network;
 use crate::stage::ready;
 use crate::stage::Stage;
+use crate::trace_client::lines;
+use crate::trace_client::start;
 
 const FLOODED: &str = "10.198.51.2:5560";
 const FLOOD: Duration = Duration::from_secs(2);
@@ -92,7 +95,8 @@ async fn a_flood_costs_little_and_is_all_accounted_for() {
     let (mut plain, mut traced) = (0, 0);
     let mut memory = Vec::new();
     for round in 0..4 {
-        plain += send_flood(flood_command(&network, 0, "send"));
+        let alone = send_flood(flood_command(&network, 0, "send"));
+        plain += alone;
         let send = flood_command(&network, 0, "send");
         let (sender, sent) = std::sync::mpsc::channel();
         let request = asked(&["10.198.51.0/24"], &[5560], 4);
@@ -100,7 +104,8 @@ async fn a_flood_costs_little_and_is_all_accounted_for() {
             sender.send(send_flood(send)).unwrap();
         })
         .await;
-        traced += sent.recv().unwrap();
+        let watched = sent.recv().unwrap();
+        traced += watched;
         seen.adds_up();
         assert!(seen.second <= 10_000, "{} in a second", seen.second);
         let told = seen.sum(|count| count.told);
@@ -108,7 +113,7 @@ async fn a_flood_costs_little_and_is_all_accounted_for() {
         assert!(matched > told, "{matched} matched");
         memory.push(resident(stage.agent_pid()));
         eprintln!(
-            "round {round}: {matched} at all points, {told} told, {} suppressed, {} lost, agent {} kB",
+            "round {round}: {alone} sent untraced, {watched} traced; {matched} at all points, {told} told, {} suppressed, {} lost, agent {} kB",
             seen.sum(|count| count.suppressed),
             seen.sum(|count| count.lost),
             memory[round],
@@ -130,4 +135,46 @@ async fn a_flood_costs_little_and_is_all_accounted_for() {
         memory[3] < memory[0] + 2048,
         "the agent grows: {memory:?} kB"
     );
+}
+
+#[test]
+fn the_client_prints_what_the_rate_allows_of_a_flood() {
+    if !ready() {
+        return;
+    }
+    let mut stage = Stage::with_agent("floodclient");
+    let network = Network::new("pg");
+    let sink = flood_command(&network, 1, "take")
+        .stdout(Stdio::null())
+        .spawn()
+        .unwrap();
+    stage.keep(sink);
+    let file = stage.directory.path().join("flood.jsonl");
+    let path = file.to_str().unwrap();
+    let arguments = ["-i", "10.198.51.0/24", "-p", "5560", "--rate", "10000"];
+    let arguments = [&arguments[..], &["-j", "-t", "4s", "-o", path]].concat();
+    let client = start(&stage, &arguments, &file);
+    let sent = send_flood(flood_command(&network, 0, "send"));
+    let output = client.wait_with_output().unwrap();
+    let told = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(0), "{told}");
+    let lines = lines(&file);
+    let mut seconds = BTreeMap::new();
+    for line in lines.iter().filter(|line| line["type"] == "trace") {
+        // 2026-11-20T17:56:05.000412Z, or without a fraction.
+        let second = &line["time"].as_str().unwrap()[..19];
+        *seconds.entry(second).or_insert(0u64) += 1;
+    }
+    let printed: u64 = seconds.values().sum();
+    assert!(seconds.values().all(|n| *n <= 10_000), "{seconds:?}");
+    let total = &lines[lines.len() - 2];
+    let count = |key: &str| total[key].as_u64().unwrap();
+    assert_eq!(count("printed"), printed);
+    assert_eq!(
+        count("events"),
+        printed + count("suppressed") + count("lost"),
+        "{total}"
+    );
+    assert!(count("events") > 5 * sent, "{sent} sent, {total}");
+    eprintln!("{sent} sent, by second {seconds:?}, {total}");
 }
