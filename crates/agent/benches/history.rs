@@ -169,17 +169,27 @@ fn ask(options: &Options, ticks: u64) {
         milliseconds(cpu() - before)
     );
     resident.tell("opening");
-    feed(&history, &mut machine, 900);
-    resident.tell("15 minutes later");
-    let now = START + machine.seq * SECOND;
     let top = Query {
         top: 10,
         ..Query::default()
     };
-    let recent = Query {
-        since: Some(now - 600 * SECOND),
+    // Segments are sealed every 300 ticks: how much of one is in rows, and how much of a sealed one is
+    // in a window, is chance.
+    let recent = |machine: &Machine| Query {
+        since: Some(START + (machine.seq - 600) * SECOND),
         ..top.clone()
     };
+    for (more, what) in [(620, "20 in rows"), (130, "150"), (150, "300")] {
+        feed(&history, &mut machine, more);
+        resident.tell("minutes later");
+        query(
+            &history,
+            &format!("top 10 of 10 min, {what}"),
+            &recent(&machine),
+        );
+        resident.tell("answering");
+    }
+    let recent = recent(&machine);
     let pid = machine.processes[0].facts.id.pid;
     let one = Query {
         wanted: Some(Arc::new(move |facts: &Facts| facts.id.pid == pid)),
@@ -207,7 +217,6 @@ fn ask(options: &Options, ticks: u64) {
         ..top.clone()
     };
     for (what, asked) in [
-        ("top 10 of 10 min", &recent),
         ("one process of all", &one),
         ("one process of all by minute", &by_minute),
         ("top 10 of all", &top),

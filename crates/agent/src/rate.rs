@@ -14,6 +14,12 @@ pub fn per_second(bytes: u64, length: u64) -> Option<u64> {
     Some(u64::try_from(rate).unwrap_or(u64::MAX))
 }
 
+/// `false`: so many bytes in `length` ns are no higher rate than `rate`.
+fn could_be_above(rate: u64, bytes: u64, length: u64) -> bool {
+    let scaled = u128::from(bytes) * 1_000_000_000 + u128::from(length) / 2;
+    scaled >= (u128::from(rate) + 1) * u128::from(length)
+}
+
 /// The highest tick of one kind: bytes per second, and the end of that tick (boot clock, ns).
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Peak {
@@ -51,6 +57,10 @@ impl Peaks {
             (&mut self.sum, rx.saturating_add(tx)),
         ];
         for (peak, bytes) in sides {
+            // Most ticks are not the highest, and telling so takes no division.
+            if !could_be_above(peak.rate, bytes, length) {
+                continue;
+            }
             if let Some(rate) = per_second(bytes, length) {
                 peak.raise(rate, time);
             }
@@ -73,6 +83,7 @@ pub const KINDS: usize = FLOWS / 2;
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     #[test]
     fn rates_come_from_the_true_length() {
@@ -106,5 +117,20 @@ mod tests {
         assert_eq!(peaks.sum, Peak { rate: 35, time: 2 });
         peaks.observe((u64::MAX, u64::MAX), 0, 5);
         assert_eq!(peaks.rx.rate, 30, "an unknown length is no rate");
+    }
+
+    proptest! {
+        #[test]
+        fn no_division_is_left_out_that_would_raise(rate: u64, more in 0..3u64, length: u64) {
+            // Close to the rate that is there already, and anywhere.
+            let close = u128::from(rate) * u128::from(length) / 1_000_000_000;
+            for bytes in [u64::try_from(close).unwrap_or(u64::MAX).saturating_add(more), rate] {
+                let raises = per_second(bytes, length).is_some_and(|new| new > rate);
+                prop_assert!(could_be_above(rate, bytes, length) || !raises);
+                let same = per_second(bytes, length).unwrap_or(0);
+                let saturated = same == u64::MAX || length == 0;
+                prop_assert!(saturated || !could_be_above(same, bytes, length));
+            }
+        }
     }
 }

@@ -136,6 +136,11 @@ impl Answer {
             self.reading.needed.insert(index, needed);
         }
         self.header.damaged += opened.damaged();
+        // All of it is read before the first row: what was opened need not wait for a viewer.
+        let is_newest = index + 1 == self.parts.len() && self.query.step == 0;
+        if is_newest && matches!(opened, Opened::Rows(_)) {
+            self.reading.newest = Some((index, opened));
+        }
         seen
     }
 

@@ -142,6 +142,27 @@ pub fn decode<'a>(
     decoder.finish()
 }
 
+/// What a segment is, from the record that opens it.
+///
+/// # Errors
+/// When it is another record, or malformed.
+pub fn nature(opening: &[u8]) -> Read<Nature> {
+    let mut reader = Reader(opening);
+    match reader.byte()? {
+        OPENING => read_nature(&mut reader),
+        _ => Err(Malformed),
+    }
+}
+
+fn read_nature(reader: &mut Reader) -> Read<Nature> {
+    let boot = reader.bytes(16)?.try_into().map_err(|_| Malformed)?;
+    Ok(Nature {
+        boot: BootId(u128::from_le_bytes(boot)),
+        step: reader.number()?,
+        folded: reader.byte()? != 0,
+    })
+}
+
 struct Decoder<'a> {
     decoded: Decoded,
     /// Column of each index.
@@ -168,12 +189,7 @@ impl Decoder<'_> {
     }
 
     fn open(&mut self, reader: &mut Reader) -> Read<()> {
-        let boot = reader.bytes(16)?.try_into().map_err(|_| Malformed)?;
-        let nature = Nature {
-            boot: BootId(u128::from_le_bytes(boot)),
-            step: reader.number()?,
-            folded: reader.byte()? != 0,
-        };
+        let nature = read_nature(reader)?;
         let before = Totals::read(reader)?;
         self.decoded.columns.nature = nature;
         self.decoded.columns.before = Some(before);

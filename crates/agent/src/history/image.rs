@@ -10,6 +10,7 @@ use super::columns::Column;
 use super::columns::Columns;
 use super::columns::Nature;
 use super::decode::decode;
+use super::decode::nature;
 use super::decode::Decoded;
 use super::decode::Wanted;
 use super::decode::OPENING;
@@ -55,6 +56,12 @@ impl Image {
             read_head(&mut reader, &Head::default()).ok()
         });
         heads.collect()
+    }
+
+    /// A stretch may be more than one tick. Also where that cannot be read.
+    pub fn is_folded(&self) -> bool {
+        let nature = payload(&self.opening).and_then(|payload| nature(payload).ok());
+        nature.is_none_or(|nature| nature.folded)
     }
 
     /// Decodes all of it. What is damaged is left out and counted.
@@ -176,6 +183,7 @@ mod tests {
     use crate::history::BootId;
     use crate::history::Sum;
     use crate::ledger::tests::facts;
+    use crate::rate::Peaks;
     use proptest::prelude::*;
 
     /// Sealed in one go.
@@ -191,10 +199,12 @@ mod tests {
 
     fn known(pid: u32, bytes: u64) -> Known {
         let (rx, tx) = (bytes, bytes / 2);
+        let mut peaks = Peaks::default();
+        peaks.observe((rx, tx), 1_000_000_000, bytes);
         Known {
             facts: Arc::new(facts(pid, pid.is_multiple_of(3).then_some(9))),
             totals: vec![Sum { kind: 1, rx, tx }],
-            peaks: Default::default(),
+            peaks,
             peaks_with_loopback: Default::default(),
         }
     }
@@ -245,6 +255,13 @@ mod tests {
             assert_eq!(again.heads, columns.heads);
             assert_eq!(again.processes, columns.processes);
             assert_eq!((again.nature, again.damaged), (columns.nature, 0));
+            let counted = sealed.parts().into_iter().flat_map(|p| sealed.counted(p));
+            for (counted, column) in counted.zip(&columns.processes) {
+                assert_eq!((counted.id, &counted.cells), (column.id, &column.cells));
+                for stretches in 0..=ticks as u32 {
+                    assert_eq!(counted.totals(stretches), column.totals(stretches));
+                }
+            }
             let pieces = all(&columns);
             assert_eq!(pieces.len() as u64, ticks);
             assert!(pieces.iter().all(|piece| piece.rows.len() == 20));

@@ -109,6 +109,50 @@ pub fn read_known(reader: &mut Reader) -> Read<Known> {
     })
 }
 
+/// Of a process whose description is not there.
+pub fn unknown(id: ProcessId) -> Facts {
+    Facts {
+        id,
+        first_seen: id.start,
+        parent: 0,
+        parent_name: String::new(),
+        uid: u32::MAX,
+        name: String::new(),
+        exe: None,
+        args: Vec::new(),
+        args_cut: false,
+        cgroup: None,
+        exit: None,
+    }
+}
+
+/// Reads the totals of what [`put_known`] wrote, and leaves out the rest: `facts` take its place, and
+/// there are no peaks.
+pub fn read_totals(reader: &mut Reader, facts: &Arc<Facts>) -> Read<Known> {
+    read_id(reader)?;
+    let flags = reader.byte()?;
+    let texts = [HAS_EXE, HAS_CGROUP]
+        .iter()
+        .filter(|flag| flags & **flag != 0);
+    // When it was first seen, its parent, its user.
+    reader.skip(3)?;
+    for _ in 0..2 + texts.count() {
+        reader.skip_text()?;
+    }
+    for _ in 0..reader.count()? {
+        reader.skip_text()?;
+    }
+    reader.skip((flags & (HAS_EXIT | HAS_STATUS)).count_ones() as usize)?;
+    let totals = read_sums(reader)?;
+    skip_peaks(reader)?;
+    Ok(Known {
+        facts: Arc::clone(facts),
+        totals,
+        peaks: Peaks::default(),
+        peaks_with_loopback: Peaks::default(),
+    })
+}
+
 /// Appends an identity.
 pub fn put_id(out: &mut Vec<u8>, id: ProcessId) {
     put(out, u64::from(id.pid));

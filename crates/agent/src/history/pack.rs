@@ -1,6 +1,8 @@
 //! The parts of a sealed segment as bytes: columns of numbers, close to each other what is alike,
 //! then compressed.
 
+use std::sync::Arc;
+
 use netmon_bpf::abi::ProcessId;
 
 use super::columns::Cell;
@@ -13,7 +15,9 @@ use super::known::put_sums;
 use super::known::read_id;
 use super::known::read_known;
 use super::known::read_sums;
+use super::known::read_totals;
 use super::known::skip_sums;
+use super::known::unknown;
 use super::piece::put_extra;
 use super::piece::put_head;
 use super::piece::read_extra;
@@ -25,6 +29,7 @@ use super::varint::put;
 use super::varint::Malformed;
 use super::varint::Read;
 use super::varint::Reader;
+use super::Known;
 use super::Sum;
 
 /// No part is larger when it is unpacked: more is not one of ours.
@@ -126,6 +131,20 @@ pub fn put_versions(columns: &[Column]) -> Vec<u8> {
 
 /// Reads what [`put_versions`] wrote of processes that are asked for, as columns without bytes.
 pub fn read_versions(content: &[u8], wanted: impl Fn(ProcessId) -> bool) -> Read<Vec<Column>> {
+    versions(content, wanted, read_known)
+}
+
+/// Of all processes, their totals only.
+pub fn read_version_totals(content: &[u8]) -> Read<Vec<Column>> {
+    let nobody = Arc::new(unknown(ProcessId { pid: 0, start: 0 }));
+    versions(content, |_| true, |reader| read_totals(reader, &nobody))
+}
+
+fn versions(
+    content: &[u8],
+    wanted: impl Fn(ProcessId) -> bool,
+    read: impl Fn(&mut Reader) -> Read<Known>,
+) -> Read<Vec<Column>> {
     let mut all = Reader(content);
     let mut columns = Vec::new();
     for _ in 0..all.count()? {
@@ -137,7 +156,7 @@ pub fn read_versions(content: &[u8], wanted: impl Fn(ProcessId) -> bool) -> Read
         }
         for _ in 0..reader.count()? {
             let after = reader.small()?;
-            let known = read_known(&mut reader)?;
+            let known = read(&mut reader)?;
             column.versions.push(Version { after, known });
         }
         columns.push(column);
@@ -308,6 +327,7 @@ mod tests {
             let _ = read_heads(&bytes);
             let _ = read_head_sums(&bytes);
             let _ = read_versions(&bytes, |_| true);
+            let _ = read_version_totals(&bytes);
             let _ = read_list(&bytes, &Head::default());
             let _ = read_cells(&bytes, &heads, folded);
             let packed = pack(7, 3, &bytes);

@@ -39,6 +39,7 @@ pub struct Part {
 }
 
 /// A segment, open for reading: by parts, a few processes at a time.
+#[derive(Debug)]
 pub enum Opened {
     /// In memory, in rows.
     Rows(Box<Rows>),
@@ -51,10 +52,13 @@ pub enum Opened {
 const SMALL_ROW: usize = 4;
 
 /// Rows in memory, looked through once.
+#[derive(Debug)]
 pub struct Rows {
     image: Arc<Image>,
-    /// All of its processes with what is known of them, without their bytes.
+    /// All of its processes with what is known of them.
     pub columns: Columns,
+    /// With their bytes too: there are not many.
+    all: bool,
     /// Damaged parts, also of its bytes once these were read.
     damaged: Counter<u64>,
 }
@@ -62,21 +66,23 @@ pub struct Rows {
 impl Rows {
     /// Looks through it.
     pub fn open(image: &Arc<Image>) -> Rows {
-        let columns = image.decode(&Wanted::KNOWN).columns;
+        // What is kept beside folded sums is much larger than its bytes.
+        let cells = image.bytes / SMALL_ROW * size_of::<Cell>();
+        let all = cells <= AT_ONCE && !image.is_folded();
+        let wanted = if all { &Wanted::ALL } else { &Wanted::KNOWN };
+        let columns = image.decode(wanted).columns;
         Rows {
             image: Arc::clone(image),
             damaged: Counter::new(columns.damaged),
             columns,
+            all,
         }
     }
 
     /// Its processes, with their bytes.
     pub fn each(&self, mut take: impl FnMut(&Column)) {
-        let cells = self.image.bytes / SMALL_ROW * size_of::<Cell>();
-        // What is kept beside folded sums is much larger than its bytes.
-        if !self.columns.nature.folded && cells <= AT_ONCE {
-            let all = self.decode(&Wanted::ALL);
-            return all.columns.processes.iter().for_each(take);
+        if self.all {
+            return self.columns.processes.iter().for_each(take);
         }
         let room = self.decode(&Wanted::COUNTED).room;
         for range in ranges(&room, TOGETHER, AT_ONCE) {
@@ -102,7 +108,7 @@ impl Rows {
         self.image.columns()
     }
 
-    /// What is known of its processes, without their bytes.
+    /// What is known of its processes.
     pub fn known(&self) -> &[Column] {
         &self.columns.processes
     }

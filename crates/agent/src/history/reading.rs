@@ -30,6 +30,8 @@ const AT_A_TIME: usize = 16_384;
 pub struct Reading {
     /// By part: the parts of the segment that hold processes that are asked for, and how many.
     pub needed: HashMap<usize, Needed>,
+    /// The newest part, if it is in memory and was opened already. It is read once.
+    pub newest: Option<(usize, Opened)>,
     /// Damaged parts met.
     pub damaged: u64,
     /// The last ordinal that was told.
@@ -90,7 +92,8 @@ impl Reading {
             whole.add_to(step, table, before);
             return (Vec::new(), false);
         }
-        let Ok(opened) = part.open() else {
+        let newest = self.newest.take_if(|(newest, _)| *newest == index);
+        let Ok(opened) = newest.map_or_else(|| part.open(), |(_, opened)| Ok(opened)) else {
             self.damaged += 1;
             return (Vec::new(), false);
         };
@@ -183,7 +186,7 @@ impl Reading {
                     .unwrap_or_default()
                 {
                     let columns = match by_process {
-                        true => sealed.part(part),
+                        true => sealed.counted(part),
                         false => sealed.cells(part),
                     };
                     for column in &columns {

@@ -30,6 +30,7 @@ use super::pack::read_entries;
 use super::pack::read_head_sums;
 use super::pack::read_heads;
 use super::pack::read_list;
+use super::pack::read_version_totals;
 use super::pack::read_versions;
 use super::pack::unpack;
 use super::piece::Head;
@@ -324,8 +325,17 @@ impl Sealed {
 
     /// The processes of one part, with what is known of them.
     pub fn part(&self, part: u32) -> Vec<Column> {
+        self.joined(part, self.known(part))
+    }
+
+    /// The processes of one part; of what is known of them only their totals.
+    pub fn counted(&self, part: u32) -> Vec<Column> {
+        let totals = self.read(VERSIONS, part, read_version_totals);
+        self.joined(part, totals.unwrap_or_default())
+    }
+
+    fn joined(&self, part: u32, mut known: Vec<Column>) -> Vec<Column> {
         let (heads, folded) = (&self.heads, self.nature.folded);
-        let mut known = self.known(part);
         let Some(mut columns) = self.read(CELLS, part, |c| read_cells(c, heads, folded)) else {
             return known;
         };

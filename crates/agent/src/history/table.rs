@@ -8,6 +8,7 @@ use netmon_bpf::ByNumber;
 
 use super::columns::Column;
 use super::columns::Listed;
+use super::known::unknown;
 use super::piece::Head;
 use super::plan::Opened;
 use super::plan::Part;
@@ -348,22 +349,5 @@ fn described(facts: Arc<Facts>, known: bool, boot: BootId, head: &Head) -> Descr
         facts,
         known,
         anchor: (head.end, head.wall),
-    }
-}
-
-/// Its description is damaged; its bytes are not.
-fn unknown(id: ProcessId) -> Facts {
-    Facts {
-        id,
-        first_seen: id.start,
-        parent: 0,
-        parent_name: String::new(),
-        uid: u32::MAX,
-        name: String::new(),
-        exe: None,
-        args: Vec::new(),
-        args_cut: false,
-        cgroup: None,
-        exit: None,
     }
 }

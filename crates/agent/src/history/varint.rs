@@ -56,7 +56,27 @@ impl<'a> Reader<'a> {
         }
     }
 
+    #[inline]
     fn long_number(&mut self) -> Read<u64> {
+        let Some(eight) = self.0.first_chunk().copied().map(u64::from_le_bytes) else {
+            return self.any_number();
+        };
+        // The first byte without the high bit is the last one of the number.
+        let ends = !eight & 0x8080_8080_8080_8080;
+        if ends == 0 {
+            return self.any_number();
+        }
+        let bits = ends.trailing_zeros();
+        self.0 = &self.0[bits as usize / 8 + 1..];
+        // Its bytes, then their seven bits pushed together: in pairs, fours and eights.
+        let sevens = eight & (u64::MAX >> (63 - bits)) & 0x7f7f_7f7f_7f7f_7f7f;
+        let pairs = (sevens & 0x007f_007f_007f_007f) | (sevens & 0x7f00_7f00_7f00_7f00) >> 1;
+        let fours = (pairs & 0x0000_3fff_0000_3fff) | (pairs & 0x3fff_0000_3fff_0000) >> 2;
+        Ok((fours & 0x0fff_ffff) | (fours & 0x0fff_ffff_0000_0000) >> 4)
+    }
+
+    /// Of any length, and at the end of the bytes.
+    fn any_number(&mut self) -> Read<u64> {
         let mut value = 0;
         for (index, byte) in self.0.iter().enumerate().take(10) {
             let bits = u64::from(byte & 0x7f);
@@ -113,6 +133,12 @@ impl<'a> Reader<'a> {
         std::str::from_utf8(self.bytes(length)?).map_err(|_| Malformed)
     }
 
+    /// Leaves out what [`put_text`] wrote.
+    pub fn skip_text(&mut self) -> Read<()> {
+        let length = self.count()?;
+        self.bytes(length).map(|_| ())
+    }
+
     /// Nothing may follow.
     pub fn end(&self) -> Read<()> {
         self.0.is_empty().then_some(()).ok_or(Malformed)
@@ -136,6 +162,19 @@ mod tests {
             prop_assert_eq!(reader.difference(base), Ok(value));
             prop_assert_eq!(reader.text(), Ok(text.as_str()));
             prop_assert_eq!(reader.end(), Ok(()));
+        }
+
+        #[test]
+        fn numbers_of_every_length_are_read_wherever_they_are(bits in 0..64u32, more in 0..12usize) {
+            for value in [u64::MAX >> bits, 1 << bits, (1 << bits) - 1] {
+                let mut out = Vec::new();
+                put(&mut out, value);
+                let length = out.len();
+                out.resize(length + more, 0xff);
+                let mut reader = Reader(&out);
+                prop_assert_eq!(reader.number(), Ok(value));
+                prop_assert_eq!(reader.0.len(), more);
+            }
         }
 
         #[test]
