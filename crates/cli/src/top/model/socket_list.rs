@@ -69,6 +69,8 @@ pub struct SocketList {
     pub sort: SocketSort,
     /// What is selected.
     pub cursor: Cursor<SocketKey>,
+    /// The places of those on screen, once the order was frozen.
+    frozen: Option<HashMap<SocketKey, usize>>,
     keys: Vec<SocketKey>,
     /// Where they are among the connections of the tick.
     places: Vec<u32>,
@@ -139,6 +141,7 @@ impl SocketList {
                 selected: None,
                 offset: 0,
             },
+            frozen: None,
             keys: Vec::new(),
             places: Vec::new(),
             all: 0,
@@ -175,6 +178,9 @@ impl SocketList {
                 lines.retain(|line| view.holds(line));
             }
             view.arrange(&mut lines);
+            if let Some(frozen) = &mut self.frozen {
+                hold(frozen, &mut lines);
+            }
             self.keys = lines.iter().map(|line| line.connection.key()).collect();
             let places: HashMap<_, _> = (0..)
                 .zip(tick.all())
@@ -199,6 +205,25 @@ impl SocketList {
         Some(view(look, self.sort).line(connection, process, tick.sample(), look.names))
     }
 
+    /// Puts it in another order, which ends a frozen one.
+    pub fn sort_by(&mut self, sort: SocketSort) {
+        self.sort = sort;
+        self.frozen = None;
+    }
+
+    /// Freezes the order, or lets it go.
+    pub fn toggle_freeze(&mut self) {
+        self.frozen = match self.frozen {
+            None => Some(self.keys.iter().copied().zip(0..).collect()),
+            Some(_) => None,
+        };
+    }
+
+    /// Whether the order is frozen.
+    pub fn is_frozen(&self) -> bool {
+        self.frozen.is_some()
+    }
+
     /// How many there are, and how many without the filter.
     pub fn count(&self) -> (usize, usize) {
         (self.keys.len(), self.all)
@@ -214,6 +239,21 @@ impl SocketList {
         let at = self.cursor.place(&self.keys)?;
         Some(*self.places.get(at)? as usize)
     }
+}
+
+// Puts lines that come in order where they were; what is new goes to the end and stays there.
+fn hold(frozen: &mut HashMap<SocketKey, usize>, lines: &mut [Line<'_>]) {
+    let mut places: HashMap<_, _> = HashMap::with_capacity(lines.len());
+    let mut next = frozen.values().max().map_or(0, |last| last + 1);
+    for line in lines.iter() {
+        let key = line.connection.key();
+        let place = frozen.get(&key).copied().unwrap_or(next);
+        next += usize::from(place == next);
+        places.insert(key, place);
+    }
+    lines.sort_by_key(|line| places.get(&line.connection.key()).copied());
+    // Closed ones do not come back: numbers of sockets are not used again.
+    *frozen = places;
 }
 
 fn view(look: &Look<'_>, sort: SocketSort) -> View {

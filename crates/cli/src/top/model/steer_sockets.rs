@@ -174,6 +174,11 @@ impl Model {
                     _ => Change::Paint,
                 }
             }
+            Action::Freeze if holder == Holder::View => {
+                self.connections.toggle_freeze();
+                Change::Lists
+            }
+            // Where there is no title that would say so.
             Action::Freeze => Change::None,
             Action::Move(motion) if self.popup == Popup::None => {
                 self.move_in_sockets(holder, *motion)
@@ -213,7 +218,7 @@ impl Model {
         let columns = sockets::fit(holder, width);
         let ids: Vec<_> = columns.iter().map(|placed| placed.column.id).collect();
         let list = self.sockets_mut(holder);
-        list.sort = change(list.sort, &ids);
+        list.sort_by(change(list.sort, &ids));
         Change::Lists
     }
 

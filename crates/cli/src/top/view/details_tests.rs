@@ -6,6 +6,7 @@ use super::text;
 use crate::session::watch::Details;
 use crate::session::watch::Event;
 use crate::top::action::Action;
+use crate::top::columns::sockets::Holder;
 use crate::top::fixture;
 use crate::top::fixture::hands;
 use crate::top::fixture::NOW;
@@ -151,6 +152,38 @@ fn connections_are_sorted_and_selected_by_themselves() {
     hands::code(&mut model, KeyCode::Enter);
     assert_eq!(hands::selected(&model), Some(1187));
     assert_eq!(model.stage(), Stage::Beside);
+}
+
+#[test]
+fn a_frozen_order_of_connections_takes_newcomers_at_the_end() {
+    let order = |model: &Model| -> Vec<u64> {
+        let list = model.socket_list(Holder::View);
+        list.keys().iter().map(|key| key.0).collect()
+    };
+    let mut model = fixture::watched(100, 30);
+    hands::press(&mut model, "3");
+    let before = order(&model);
+    hands::press(&mut model, "f");
+    assert!(text(&model).contains("by RX+TX · ORDER FROZEN"));
+    // The busiest ones rest, the first one ends, and a new one is busier than all.
+    let mut sample = fixture::web01(NOW + 1);
+    sample.connections.retain(|socket| socket.id != before[0]);
+    for socket in &mut sample.connections {
+        socket.counter.tick.rx /= 1 + 1_000_000 * u64::from(socket.id == before[1]);
+    }
+    let mut new = sample.connections[0].clone();
+    (new.id, new.counter.tick.rx) = (99, 1 << 40);
+    sample.connections.push(new);
+    fixture::feed(&mut model, sample);
+    let mut expected = before[1..].to_vec();
+    expected.push(99);
+    assert_eq!(order(&model), expected);
+    hands::press(&mut model, "f");
+    assert_eq!(order(&model)[0], 99);
+    assert!(!text(&model).contains("FROZEN"));
+    // Asking for another order ends it too.
+    hands::press(&mut model, "fr");
+    assert!(!text(&model).contains("FROZEN"));
 }
 
 #[test]

@@ -151,6 +151,9 @@ fn title(model: &Model, all: usize) -> String {
             title.push_str(&format!(" · by {}", sort.title()));
         }
     }
+    if model.socket_list(Holder::View).is_frozen() {
+        title.push_str(" · ORDER FROZEN");
+    }
     if model.filter().is_some() {
         title.push_str(" · FILTER");
     }
