@@ -1,4 +1,5 @@
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use netmon_api::filter::Filter;
@@ -62,7 +63,7 @@ fn row(pid: u32) -> impl Strategy<Value = ProcessRow> {
     )
         .prop_map(
             move |(flows, name, uid, unit, cgroup, container, live, sockets)| ProcessRow {
-                facts: Facts {
+                facts: Arc::new(Facts {
                     id: ProcessId { pid, start_ns: 1 },
                     state: if live { State::Live } else { State::Exited },
                     start_time: Timestamp::UNIX_EPOCH,
@@ -78,7 +79,7 @@ fn row(pid: u32) -> impl Strategy<Value = ProcessRow> {
                     unit,
                     container: container.map(|id| Container { id, name: None }),
                     exit: None,
-                },
+                }),
                 flows,
                 tcp_connections: Some(sockets),
                 udp_connections: Some(0),

@@ -70,7 +70,7 @@ pub fn text(facts: &Facts, field: Field) -> Option<Cow<'_, str>> {
 
 impl Owner<'_> {
     fn facts(&self) -> Option<&Facts> {
-        self.process.map(|process| &process.facts)
+        self.process.map(|process| &*process.facts)
     }
 }
 

@@ -12,6 +12,7 @@ pub mod scope;
 
 use std::collections::HashMap;
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -26,6 +27,9 @@ pub struct ProcessId {
     /// Start, boot clock, ns.
     pub start_ns: u64,
 }
+
+/// By process. A screen that goes back in time looks up some hundred thousand.
+pub type ByProcess<T> = HashMap<ProcessId, T, foldhash::fast::RandomState>;
 
 /// Received and sent payload bytes.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -200,7 +204,7 @@ pub struct Peaks {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ProcessRow {
     /// What it is.
-    pub facts: Facts,
+    pub facts: Arc<Facts>,
     /// Its traffic.
     pub flows: Flows,
     /// Open TCP sockets with a peer; `None`: cannot be told here.

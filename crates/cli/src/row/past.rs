@@ -167,7 +167,7 @@ fn process_row(row: PastRow) -> Option<ProcessRow> {
     };
     // The peaks of a single tick are not those since the process was first seen.
     Some(ProcessRow {
-        facts: Arc::unwrap_or_clone(facts),
+        facts,
         flows: row.flows,
         tcp_connections: None,
         udp_connections: None,

@@ -1,6 +1,7 @@
 //! Snapshot parts and updates in, one complete sample per tick out. Pure but for user names.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use netmon_api::v1;
@@ -8,6 +9,7 @@ use netmon_api::v1;
 use crate::row::connection::Connection;
 use crate::row::decode;
 use crate::row::decode::Users;
+use crate::row::ByProcess;
 use crate::row::Bytes;
 use crate::row::Counter;
 use crate::row::Extent;
@@ -23,7 +25,7 @@ use crate::row::TcpHealth;
 pub struct Fold {
     users: Users,
     flows: Flows,
-    rows: HashMap<ProcessId, ProcessRow>,
+    rows: ByProcess<ProcessRow>,
     // Rows whose bytes within the tick are not zero.
     moved: Vec<ProcessId>,
     connections: HashMap<(u64, ProcessId), Connection>,
@@ -122,7 +124,7 @@ impl Fold {
                 continue;
             };
             match self.rows.get_mut(&facts.id) {
-                Some(row) => row.facts = facts,
+                Some(row) => row.facts = Arc::new(facts),
                 None => {
                     self.rows.insert(facts.id, silent(facts));
                 }
@@ -215,7 +217,7 @@ fn higher(a: Peaks, b: Peaks) -> Peaks {
 
 fn silent(facts: crate::row::Facts) -> ProcessRow {
     ProcessRow {
-        facts,
+        facts: Arc::new(facts),
         flows: Flows::default(),
         tcp_connections: None,
         udp_connections: None,

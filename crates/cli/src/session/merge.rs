@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use crate::row::connection::Connection;
+use crate::row::ByProcess;
 use crate::row::Bytes;
 use crate::row::Extent;
 use crate::row::Flows;
@@ -26,7 +27,7 @@ struct Pending {
     unattributed: Bytes,
     lower_bound: bool,
     extent: Extent,
-    rows: HashMap<ProcessId, ProcessRow>,
+    rows: ByProcess<ProcessRow>,
     connections: HashMap<(u64, ProcessId), Connection>,
     last: Sample,
 }
@@ -122,7 +123,7 @@ impl Pending {
     }
 }
 
-fn index(rows: Vec<ProcessRow>) -> HashMap<ProcessId, ProcessRow> {
+fn index(rows: Vec<ProcessRow>) -> ByProcess<ProcessRow> {
     rows.into_iter().map(|row| (row.facts.id, row)).collect()
 }
 

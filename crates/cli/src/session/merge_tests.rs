@@ -1,4 +1,5 @@
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use proptest::prelude::*;
@@ -15,7 +16,7 @@ fn row(pid: u32, rx: u64) -> ProcessRow {
     let mut flows = Flows::default();
     flows.external[0][0].tick.rx = rx;
     ProcessRow {
-        facts: Facts {
+        facts: Arc::new(Facts {
             id: ProcessId { pid, start_ns: 0 },
             state: State::Live,
             start_time: Timestamp::UNIX_EPOCH,
@@ -31,7 +32,7 @@ fn row(pid: u32, rx: u64) -> ProcessRow {
             unit: None,
             container: None,
             exit: None,
-        },
+        }),
         flows,
         tcp_connections: None,
         udp_connections: None,

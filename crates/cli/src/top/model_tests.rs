@@ -1,5 +1,6 @@
 //! What keys do to the state.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use crossterm::event::Event as Input;
@@ -131,7 +132,7 @@ fn scenario_08_a_frozen_order_takes_newcomers_at_the_end() {
     press(&mut model, "f");
     let mut sample = swapped(NOW + 1);
     let mut newcomer = fixture::row(&fixture::Process(99, "u", "new", 1, 1 << 30, 0, 0, 1 << 30));
-    newcomer.facts.first_seen = sample.time;
+    Arc::make_mut(&mut newcomer.facts).first_seen = sample.time;
     sample.rows.push(newcomer);
     feed(&mut model, sample);
     assert_eq!(pids(&model)[..12], before);
@@ -204,8 +205,8 @@ fn scenario_18_a_process_that_ends_lingers_and_then_is_history() {
     let mut model = fixture::model(80, 24);
     let ended = |seq| {
         let mut sample = web01(seq);
-        sample.rows[8].facts.state = State::Exited;
-        sample.rows[8].facts.exit = Some(Exit {
+        Arc::make_mut(&mut sample.rows[8].facts).state = State::Exited;
+        Arc::make_mut(&mut sample.rows[8].facts).exit = Some(Exit {
             time: fixture::time(NOW + 1),
             code: Some(0),
             signal: None,

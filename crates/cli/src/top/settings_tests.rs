@@ -1,5 +1,7 @@
 //! Columns, remapped keys, units, and what a long run costs.
 
+use std::sync::Arc;
+
 use crossterm::event::KeyCode;
 use crossterm::event::KeyEvent;
 use crossterm::event::KeyModifiers;
@@ -190,8 +192,8 @@ fn an_hour_more_holds_no_more() {
                     100,
                 );
                 let mut row = fixture::row(&process);
-                row.facts.id.start_ns = at - age;
-                row.facts.first_seen = fixture::time(at - age);
+                Arc::make_mut(&mut row.facts).id.start_ns = at - age;
+                Arc::make_mut(&mut row.facts).first_seen = fixture::time(at - age);
                 sample.rows.push(row);
             }
             feed(model, sample);

@@ -11,6 +11,7 @@ use proptest::prelude::*;
 use ratatui::backend::TestBackend;
 use ratatui::style::Modifier;
 use ratatui::Terminal;
+use std::sync::Arc;
 
 use super::render;
 use crate::row::connection::Connection;
@@ -205,10 +206,10 @@ fn scenario_33_hostile_names_stay_in_their_cells() {
         "\u{1f980}\u{200d}\u{1f980} a\u{301}".to_owned(),
         "tab\tnew\nline".to_owned(),
     ]) {
-        row.facts.user = Some(name.clone());
-        row.facts.unit = Some(name.clone());
-        row.facts.args = vec![name.clone()];
-        row.facts.name = name;
+        Arc::make_mut(&mut row.facts).user = Some(name.clone());
+        Arc::make_mut(&mut row.facts).unit = Some(name.clone());
+        Arc::make_mut(&mut row.facts).args = vec![name.clone()];
+        Arc::make_mut(&mut row.facts).name = name;
     }
     fixture::feed(&mut model, sample);
     hostile_everywhere(&model);
@@ -372,10 +373,10 @@ proptest! {
             .map(|(pid, rx, tx, total, name)| {
                 let process = fixture::Process(*pid, "u", "n", *pid, *rx, *tx, *total, *total);
                 let mut row = fixture::row(&process);
-                row.facts.name = name.clone();
-                row.facts.unit = Some(name.clone()).filter(|_| pid % 2 == 0);
-                row.facts.parent_pid = Some(pid / 2);
-                row.facts.args = vec![name.clone(); (pid % 3) as usize];
+                Arc::make_mut(&mut row.facts).name = name.clone();
+                Arc::make_mut(&mut row.facts).unit = Some(name.clone()).filter(|_| pid % 2 == 0);
+                Arc::make_mut(&mut row.facts).parent_pid = Some(pid / 2);
+                Arc::make_mut(&mut row.facts).args = vec![name.clone(); (pid % 3) as usize];
                 row
             })
             .collect();

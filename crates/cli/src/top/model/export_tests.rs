@@ -1,5 +1,7 @@
 //! What is copied and written.
 
+use std::sync::Arc;
+
 use crossterm::event::KeyCode;
 
 use super::Outgoing;
@@ -110,7 +112,7 @@ fn what_is_written_is_what_was_on_screen_then() {
 fn control_characters_do_not_reach_the_clipboard() {
     let mut model = fixture::empty(80, 24);
     let mut sample = fixture::web01(NOW);
-    sample.rows[0].facts.args = vec!["a\u{1b}[31m\nrm -rf".to_owned()];
+    Arc::make_mut(&mut sample.rows[0].facts).args = vec!["a\u{1b}[31m\nrm -rf".to_owned()];
     fixture::feed(&mut model, sample);
     press(&mut model, "yc");
     let text = copied(&mut model);

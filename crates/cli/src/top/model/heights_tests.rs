@@ -105,7 +105,7 @@ fn step(begin: u64, side: Loopback, sum: bool) -> Step {
         .enumerate()
         .take(2)
         .map(|(at, row)| PastRow {
-            who: Who::Process(Arc::new(row.facts.clone())),
+            who: Who::Process(Arc::clone(&row.facts)),
             flows: moved[at],
             peaks: peaks(&|tick| tick.rows[at].flows.sum(scope).tick.rx),
             active: None,

@@ -2,7 +2,7 @@
 
 mod parts;
 
-use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -26,6 +26,7 @@ use super::tick::Origin;
 use super::tick::Quality;
 use super::tick::Tick;
 use crate::rate;
+use crate::row::ByProcess;
 use crate::row::Bytes;
 use crate::row::Counter;
 use crate::row::Extent;
@@ -49,7 +50,7 @@ pub struct Zero {
     /// That moment.
     pub time: Timestamp,
     /// What each process had moved by then.
-    pub totals: HashMap<ProcessId, Flows>,
+    pub totals: ByProcess<Flows>,
 }
 
 /// What a moment is seen with.
@@ -69,10 +70,12 @@ pub struct Moment<'a> {
     tick: &'a Tick,
     number: TickNumber,
     window: Vec<&'a Tick>,
-    moved: HashMap<ProcessId, Flows>,
-    earlier: HashMap<ProcessId, Earlier>,
+    moved: ByProcess<Flows>,
+    earlier: ByProcess<Earlier>,
     roster: &'a Roster,
     lens: Lens<'a>,
+    /// Whether received and sent bytes are counted here.
+    counts: [bool; 2],
 }
 
 /// What one process had moved at a moment.
@@ -145,14 +148,14 @@ impl<'a> Moment<'a> {
             None => past.window(number, Duration::ZERO),
             Some(span) => past.window(number, span),
         };
-        let mut moved: HashMap<ProcessId, Flows> = HashMap::new();
+        let mut moved: ByProcess<Flows> = ByProcess::default();
         for change in window.iter().flat_map(|tick| tick.changes.iter()) {
             moved
                 .entry(change.id)
                 .or_default()
                 .add_ticks(&change.flows());
         }
-        let mut earlier = HashMap::new();
+        let mut earlier: ByProcess<Earlier> = ByProcess::default();
         for change in past.after(number).flat_map(|tick| tick.changes.iter()) {
             let Some(row) = roster.get(change.id) else {
                 continue;
@@ -172,6 +175,8 @@ impl<'a> Moment<'a> {
             earlier,
             roster,
             lens,
+            counts: [Direction::Rx, Direction::Tx]
+                .map(|direction| lens.capabilities.counts(direction, lens.settings.scope)),
         })
     }
 
@@ -196,8 +201,8 @@ impl<'a> Moment<'a> {
             }
             row.flows = flows;
             if self.ended(&row) == Ended::No {
-                row.facts.state = State::Live;
-                row.facts.exit = None;
+                Arc::make_mut(&mut row.facts).state = State::Live;
+                Arc::make_mut(&mut row.facts).exit = None;
             }
             let sockets = match (self.tick.origin, self.earlier.get(&row.facts.id)) {
                 (Origin::Stored, _) => Connections::default(),
@@ -263,7 +268,7 @@ impl<'a> Moment<'a> {
     }
 
     /// Totals of every process at this moment.
-    pub fn totals(&self) -> HashMap<ProcessId, Flows> {
+    pub fn totals(&self) -> ByProcess<Flows> {
         self.roster
             .at(self.number)
             .map(|row| (row.facts.id, self.flows(row)))
@@ -426,11 +431,8 @@ impl<'a> Moment<'a> {
 
     // Unknown directions are taken out.
     fn counted(&self, bytes: Bytes) -> [Option<u64>; 2] {
-        let counts = |direction| self.lens.capabilities.counts(direction, self.scope());
-        [
-            counts(Direction::Rx).then_some(bytes.rx),
-            counts(Direction::Tx).then_some(bytes.tx),
-        ]
+        let [rx, tx] = self.counts;
+        [rx.then_some(bytes.rx), tx.then_some(bytes.tx)]
     }
 
     fn length(&self) -> Option<Duration> {

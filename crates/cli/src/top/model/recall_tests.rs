@@ -1,5 +1,6 @@
 //! The past before the viewer, holes that are filled, and journeys.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use crossterm::event::KeyCode;
@@ -304,8 +305,8 @@ fn exact(seq: u64, plan: &[(u32, u64, u64, u64)]) -> Sample {
     let rows = rows.map(|&(pid, first, last, bytes)| {
         let process = fixture::Process(pid, "alice", "curl", 1, 0, 0, 0, 0);
         let mut row: ProcessRow = fixture::row(&process);
-        row.facts.start_time = fixture::time(first);
-        row.facts.first_seen = fixture::time(first);
+        Arc::make_mut(&mut row.facts).start_time = fixture::time(first);
+        Arc::make_mut(&mut row.facts).first_seen = fixture::time(first);
         let ticks = seq.min(last) - first + 1;
         let cell = &mut row.flows.external[0][0];
         cell.total = Bytes {
@@ -315,8 +316,8 @@ fn exact(seq: u64, plan: &[(u32, u64, u64, u64)]) -> Sample {
         if seq <= last {
             cell.tick = Bytes { rx: bytes, tx: 1 };
         } else {
-            row.facts.state = State::Exited;
-            row.facts.exit = Some(Exit {
+            Arc::make_mut(&mut row.facts).state = State::Exited;
+            Arc::make_mut(&mut row.facts).exit = Some(Exit {
                 time: fixture::time(last) + jiff::SignedDuration::from_millis(500),
                 code: Some(0),
                 signal: None,

@@ -1,11 +1,10 @@
 //! The processes as of the newest sample, and what changed since the one before.
 
-use std::collections::HashMap;
-
 use super::past::TickNumber;
 use super::tick::Changes;
 use super::tick::Connections;
 use super::tick::Recorder;
+use crate::row::ByProcess;
 use crate::row::Bytes;
 use crate::row::Counter;
 use crate::row::Flows;
@@ -15,8 +14,8 @@ use crate::row::ProcessRow;
 /// All known processes: those of the newest sample, and those that only the past tells of.
 #[derive(Debug, Default)]
 pub struct Roster {
-    rows: HashMap<ProcessId, ProcessRow>,
-    gone: HashMap<ProcessId, Gone>,
+    rows: ByProcess<ProcessRow>,
+    gone: ByProcess<Gone>,
 }
 
 // A process that is not in the newest sample.
@@ -32,33 +31,36 @@ impl Roster {
     pub fn of(rows: Vec<ProcessRow>) -> Self {
         Self {
             rows: rows.into_iter().map(|row| (row.facts.id, row)).collect(),
-            gone: HashMap::new(),
+            gone: ByProcess::default(),
         }
     }
 
     /// Takes the rows of the new sample `at`. Processes that are not among them belong to the past.
-    pub fn replace(&mut self, at: TickNumber, mut rows: Vec<ProcessRow>) -> Changes {
-        rows.sort_unstable_by_key(|row| row.facts.id);
+    pub fn replace(&mut self, at: TickNumber, rows: Vec<ProcessRow>) -> Changes {
+        // In the order of ids; rows are large and stay where they are.
+        let mut sorted: Vec<&ProcessRow> = rows.iter().collect();
+        sorted.sort_unstable_by_key(|row| row.facts.id);
         let mut recorder = Recorder::default();
-        let mut before: HashMap<_, _> = std::mem::take(&mut self.rows);
-        for row in &rows {
+        for row in sorted {
             let id = row.facts.id;
-            let known = before.remove(&id);
-            let known = known.or_else(|| self.gone.remove(&id).map(|gone| gone.row));
+            let gone = self.gone.remove(&id);
+            let known = self.rows.get(&id).or(gone.as_ref().map(|gone| &gone.row));
             // What a process had moved before this viewer first heard of it is its start, not a
             // change in this tick.
             let before = known.map_or_else(
                 || (before_tick(&row.flows), Connections::default()),
-                |known| (known.flows, connections(&known)),
+                |known| (known.flows, connections(known)),
             );
             let after = (&row.flows, connections(row));
             recorder.note(id, (&before.0, before.1), after);
         }
+        let rows = rows.into_iter().map(|row| (row.facts.id, row)).collect();
+        let mut before = std::mem::replace(&mut self.rows, rows);
+        before.retain(|id, _| !self.rows.contains_key(id));
         for (id, mut row) in before {
             row.flows.rest();
             self.gone.insert(id, Gone { row, from: at });
         }
-        self.rows = rows.into_iter().map(|row| (row.facts.id, row)).collect();
         recorder.finish()
     }
 

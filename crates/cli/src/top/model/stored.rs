@@ -1,7 +1,7 @@
 //! From steps of the agent's history to ticks as the viewer keeps them. Pure, and done before the
 //! model is reached, so that a long answer does not hold up keys.
 
-use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -18,9 +18,9 @@ use super::tick::Tick;
 use crate::row::past::PastRow;
 use crate::row::past::Step;
 use crate::row::past::Who;
+use crate::row::ByProcess;
 use crate::row::Facts;
 use crate::row::Peaks;
-use crate::row::ProcessId;
 use crate::row::ProcessRow;
 use crate::row::TcpHealth;
 
@@ -57,7 +57,7 @@ pub struct Builder {
     sums: Sums,
     ticks: std::collections::VecDeque<StoredTick>,
     weight: usize,
-    rows: HashMap<ProcessId, ProcessRow>,
+    rows: ByProcess<ProcessRow>,
 }
 
 impl Builder {
@@ -67,7 +67,7 @@ impl Builder {
             sums,
             ticks: std::collections::VecDeque::new(),
             weight: 0,
-            rows: HashMap::new(),
+            rows: ByProcess::default(),
         }
     }
 
@@ -135,7 +135,7 @@ impl Builder {
     pub fn finish<'a>(mut self, described: impl Iterator<Item = &'a Facts>) -> Stored {
         for facts in described {
             if let Some(row) = self.rows.get_mut(&facts.id) {
-                row.facts = facts.clone();
+                row.facts = Arc::new(facts.clone());
             }
         }
         Stored {
@@ -200,7 +200,7 @@ fn process(row: PastRow) -> Option<ProcessRow> {
     };
     // Peaks of single ticks are not those since the process was first seen.
     Some(ProcessRow {
-        facts: Facts::clone(&facts),
+        facts,
         flows: row.flows,
         tcp_connections: None,
         udp_connections: None,

@@ -1,5 +1,7 @@
 //! Groups and trees on the screen.
 
+use std::sync::Arc;
+
 use crossterm::event::KeyCode;
 
 use super::text;
@@ -21,8 +23,8 @@ fn grouped(width: u16, height: u16, keys: &str) -> Model {
     let mut sample = fixture::web01(NOW + 1);
     for (pid, busy) in [(1188, true), (1189, false), (1190, false)] {
         let mut row = sample.rows[1].clone();
-        row.facts.id.pid = pid;
-        row.facts.id.start_ns += u64::from(pid);
+        Arc::make_mut(&mut row.facts).id.pid = pid;
+        Arc::make_mut(&mut row.facts).id.start_ns += u64::from(pid);
         row.flows.rest();
         if busy {
             row.flows.external[0][0].tick.rx = 4321;
@@ -159,7 +161,7 @@ fn a_tree_puts_processes_below_their_parents() {
     let mut model = fixture::empty(80, 24);
     let mut sample = fixture::web01(NOW);
     for row in &mut sample.rows {
-        row.facts.parent_pid = match row.facts.id.pid {
+        Arc::make_mut(&mut row.facts).parent_pid = match row.facts.id.pid {
             1187 => Some(602),
             2863 | 5120 => Some(1187),
             // Nobody is its own ancestor.
@@ -201,9 +203,9 @@ fn scenario_8_a_frozen_order_holds_groups_and_trees_too() {
         sample.rows[0].flows.rest();
         sample.rows[11].flows.external[0][0].tick.rx = 90 << 20;
         let mut new = sample.rows[0].clone();
-        new.facts.id.pid = 40_000;
-        new.facts.id.start_ns = u64::MAX - 1;
-        new.facts.unit = Some("new.service".to_owned());
+        Arc::make_mut(&mut new.facts).id.pid = 40_000;
+        Arc::make_mut(&mut new.facts).id.start_ns = u64::MAX - 1;
+        Arc::make_mut(&mut new.facts).unit = Some("new.service".to_owned());
         new.flows.external[0][0].tick.rx = 50 << 20;
         sample.rows.push(new);
         let silent = sample.rows[0].facts.id;
