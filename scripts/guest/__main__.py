@@ -37,6 +37,8 @@ def arguments():
     parser.add_argument("--no-build", action="store_true", help="take the binaries as they are")
     parser.add_argument("--no-load", action="store_true", help="leave the cases under load out")
     parser.add_argument("--no-tests", action="store_true", help="leave the root tests out")
+    parser.add_argument("--tests", choices=sorted(TESTS.values()), action="append", metavar="NAME",
+                        help=f"of the root tests only these: {', '.join(sorted(TESTS.values()))}")
     parser.add_argument("--quick", action="store_true",
                         help="load cases and root tests only with the hook set that an agent takes by itself")
     parser.add_argument("--cost", action="store_true",
@@ -68,7 +70,7 @@ def main():
     base = image.base(programs)
     logs = cache / "guests"
     logs.mkdir(parents=True, exist_ok=True)
-    tests = {} if options.no_tests else test_programs()
+    tests = {} if options.no_tests else test_programs(options.tests or TESTS.values())
     disk = cache / "disk"
     disks.disk(disk, programs, tests)
     if options.cost:
@@ -145,8 +147,8 @@ def visit(series, hooks, kernel, parts, disk, work, options, logs):
     return guest
 
 
-def test_programs():
-    """The test programs of TESTS, built; name -> file."""
+def test_programs(wanted):
+    """The test programs with these names of TESTS, built; name -> file."""
     # As scripts/test builds them, so that nothing is built twice.
     command = ["cargo", "test", "--workspace", "--locked", "--no-run", "--message-format=json"]
     done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
@@ -154,7 +156,7 @@ def test_programs():
     for line in done.stdout.splitlines():
         message = json.loads(line)
         name = TESTS.get(message.get("target", {}).get("name"))
-        if name and message.get("executable") and message["profile"]["test"]:
+        if name in wanted and message.get("executable") and message["profile"]["test"]:
             found[name] = Path(message["executable"])
     return found
 

@@ -42,26 +42,30 @@ static __always_inline bool has_upper_protocol(const struct sock *sk)
 	return FIELD(struct inet_connection_sock, sk, icsk_ulp_ops) != 0;
 }
 
-/* An address of IPv6, field by field: a typed pointer gives no array at once. */
-#define READ_V6(to, sk, field)                                                   \
-	do {                                                                     \
-		(to)[0] = FIELD(struct sock, sk, __sk_common.field.in6_u.u6_addr32[0]); \
-		(to)[1] = FIELD(struct sock, sk, __sk_common.field.in6_u.u6_addr32[1]); \
-		(to)[2] = FIELD(struct sock, sk, __sk_common.field.in6_u.u6_addr32[2]); \
-		(to)[3] = FIELD(struct sock, sk, __sk_common.field.in6_u.u6_addr32[3]); \
-	} while (0)
-
+/*
+ * skc_daddr of an accepted native IPv6 socket holds rubbish: never read it for AF_INET6. A typed pointer
+ * gives an address of IPv6 field by field; with the helper the type of where it goes says how much is
+ * read, and all of such an address needs an array.
+ */
 static __always_inline void read_remote(const struct sock *sk, struct socket_state *socket,
 					__be32 *remote)
 {
-	/* skc_daddr of an accepted native IPv6 socket holds rubbish: never read it for AF_INET6. */
-	if (socket->family != AF_INET6)
+	bool v6 = socket->family == AF_INET6;
+
+	if (!bpf_ksym_exists(bpf_rdonly_cast)) {
+		if (v6)
+			BPF_CORE_READ_INTO((__be32(*)[4])remote, sk,
+					   __sk_common.skc_v6_daddr.in6_u.u6_addr32);
+		else
+			BPF_CORE_READ_INTO(remote, sk, __sk_common.skc_daddr);
+	} else if (v6) {
+		remote[0] = FIELD(struct sock, sk, __sk_common.skc_v6_daddr.in6_u.u6_addr32[0]);
+		remote[1] = FIELD(struct sock, sk, __sk_common.skc_v6_daddr.in6_u.u6_addr32[1]);
+		remote[2] = FIELD(struct sock, sk, __sk_common.skc_v6_daddr.in6_u.u6_addr32[2]);
+		remote[3] = FIELD(struct sock, sk, __sk_common.skc_v6_daddr.in6_u.u6_addr32[3]);
+	} else {
 		remote[0] = FIELD(struct sock, sk, __sk_common.skc_daddr);
-	else if (bpf_ksym_exists(bpf_rdonly_cast))
-		READ_V6(remote, sk, skc_v6_daddr);
-	else
-		BPF_CORE_READ_INTO((__be32(*)[4])remote, sk,
-				   __sk_common.skc_v6_daddr.in6_u.u6_addr32);
+	}
 }
 
 /*

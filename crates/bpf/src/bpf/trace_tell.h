@@ -5,7 +5,7 @@
 
 #include "trace_slots.h"
 
-/* 1 if an address is not in a prefix, else 0; nothing is in one that is not in use. */
+/* 1 if an address is not in a prefix, else 0. */
 static __always_inline __u64 outside(const struct prefix *prefix, const __u64 *address, __u32 family)
 {
 	__u64 differs = ((prefix->address[0] ^ address[0]) & prefix->mask[0]) |
@@ -15,13 +15,13 @@ static __always_inline __u64 outside(const struct prefix *prefix, const __u64 *a
 	return (differs | -differs) >> 63;
 }
 
-/* Without a jump per prefix: the verifier would go through all ways there are. */
+/* Without a jump per comparison: the verifier would go through all ways there are. */
 static __always_inline bool outside_all(const struct filter *f, const struct event *e)
 {
 	__u64 all = 1;
 	int i;
 
-	for (i = 0; i < PREFIXES; i++) {
+	for (i = 0; i < PREFIXES && i < f->prefix_count; i++) {
 		all &= outside(&f->prefixes[i], e->source, e->family);
 		all &= outside(&f->prefixes[i], e->destination, e->family);
 		barrier_var(all);
