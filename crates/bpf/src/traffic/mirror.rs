@@ -1,6 +1,8 @@
 //! Keeping a map of the new layout as its predecessor is, while the old programs still count.
 
 use std::collections::HashMap;
+use std::time::Duration;
+use std::time::Instant;
 
 use libbpf_rs::MapCore;
 use libbpf_rs::MapFlags;
@@ -14,8 +16,10 @@ use crate::layout::Bridge;
 use crate::standstill::let_programs_end;
 use crate::unpreempted::Unpreempted;
 
-/// How often entries are compared again before it is given up.
+/// How often, and how long, entries are compared again before it is given up: one of a busy socket
+/// changes while it is looked at, time and again.
 const ROUNDS: usize = 20;
+const PATIENCE: Duration = Duration::from_secs(3);
 /// How often in a row one entry may change under our eyes.
 const GLANCES: usize = 4;
 
@@ -71,7 +75,11 @@ impl<'a> Mirror<'a> {
     /// that ran meanwhile have ended. `false`: some entries never stood still.
     pub(super) fn follow(&self) -> Result<bool> {
         let mut open = self.all_keys()?;
-        for round in 0..ROUNDS {
+        let begin = Instant::now();
+        for round in 0.. {
+            if round >= ROUNDS && begin.elapsed() > PATIENCE {
+                break;
+            }
             let mut unsure = Vec::new();
             for keys in open {
                 if !self.in_step(&keys)? {
