@@ -255,8 +255,10 @@ mod tests {
             assert_eq!(again.heads, columns.heads);
             assert_eq!(again.processes, columns.processes);
             assert_eq!((again.nature, again.damaged), (columns.nature, 0));
-            let counted = sealed.parts().into_iter().flat_map(|p| sealed.counted(p));
-            for (counted, column) in counted.zip(&columns.processes) {
+            let parts = sealed.parts().into_iter();
+            let counted: Vec<_> = parts.flat_map(|part| sealed.counted(part)).collect();
+            assert_eq!(counted.len(), columns.processes.len());
+            for (counted, column) in counted.iter().zip(&columns.processes) {
                 assert_eq!((counted.id, &counted.cells), (column.id, &column.cells));
                 for stretches in 0..=ticks as u32 {
                     assert_eq!(counted.totals(stretches), column.totals(stretches));

@@ -16,10 +16,8 @@ use crate::layout::Bridge;
 use crate::standstill::let_programs_end;
 use crate::unpreempted::Unpreempted;
 
-/// How often, and how long, entries are compared again before it is given up: one of a busy socket
-/// changes while it is looked at, time and again.
+/// How often entries are compared again at least before it is given up.
 const ROUNDS: usize = 20;
-const PATIENCE: Duration = Duration::from_secs(3);
 /// How often in a row one entry may change under our eyes.
 const GLANCES: usize = 4;
 
@@ -72,12 +70,13 @@ impl<'a> Mirror<'a> {
     /// change with every event, so an entry that was found equal stays so; one that differs has
     /// missed an event between the copy and the first that its programs saw, and gets the old
     /// one's value. Whether that crossed an event is seen by comparing it again when all programs
-    /// that ran meanwhile have ended. `false`: some entries never stood still.
-    pub(super) fn follow(&self) -> Result<bool> {
+    /// that ran meanwhile have ended. `false`: some entries never stood still, which is tried for
+    /// `patience` at least: that of a busy socket changes while it is looked at, time and again.
+    pub(super) fn follow(&self, patience: Duration) -> Result<bool> {
         let mut open = self.all_keys()?;
         let begin = Instant::now();
         for round in 0.. {
-            if round >= ROUNDS && begin.elapsed() > PATIENCE {
+            if round >= ROUNDS && begin.elapsed() >= patience {
                 break;
             }
             let mut unsure = Vec::new();

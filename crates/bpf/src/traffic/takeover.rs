@@ -16,6 +16,8 @@
 //!    writes, which changes nothing where it had been done.
 //! 3. The directory is published: all was carried over. Only the old one is to be removed.
 
+use std::time::Duration;
+
 use libbpf_rs::MapCore;
 
 use super::attach::attach_first;
@@ -50,8 +52,11 @@ use crate::standstill::at_standstill;
 use crate::standstill::let_programs_end;
 use crate::support::Support;
 
+/// How long busy sockets are followed before a takeover is given up.
+const PATIENCE: Duration = Duration::from_secs(3);
+
 /// Makes counters of this layout from those of an older one, if there are any. Blocks for some
-/// hundred milliseconds then; counting goes on all the time. What it returns are connections that were
+/// hundred milliseconds then, with busy sockets for seconds; counting goes on all the time. What it returns are connections that were
 /// closed before and that nobody was told of.
 ///
 /// # Errors
@@ -149,7 +154,7 @@ fn follow(
     let left_out = attach_first(&plans, constants, &support, &directory)?;
     let_programs_end(slow)?;
     for (what, mirror) in [("processes", &processes), ("sockets", &sockets)] {
-        if !mirror.follow()? {
+        if !mirror.follow(PATIENCE)? {
             return Err(Error::Takeover {
                 directory: older.directory.clone(),
                 reason: format!("its {what} changed faster than they could be followed"),
@@ -157,7 +162,7 @@ fn follow(
         }
     }
     // Of calls that are running: a wrong one misplaces a datagram between loopback and not.
-    if !peers.follow()? {
+    if !peers.follow(Duration::ZERO)? {
         tracing::debug!("some peers are not in step");
     }
     overflow(older, &maps)?;

@@ -70,6 +70,15 @@ fn send_flood(mut command: Command) -> u64 {
     sent.unwrap_or_else(|| panic!("{text}")).parse().unwrap()
 }
 
+/// An agent, and two hosts of which the second takes what comes.
+fn flooded(name: &str, hosts: &str) -> (Stage, Network) {
+    let mut stage = Stage::with_agent(name);
+    let network = Network::new(hosts);
+    let mut take = flood_command(&network, 1, "take");
+    stage.keep(take.stdout(Stdio::null()).spawn().unwrap());
+    (stage, network)
+}
+
 fn resident(pid: u32) -> u64 {
     let text = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
     let line = text.lines().find_map(|line| line.strip_prefix("VmRSS:"));
@@ -85,13 +94,7 @@ async fn a_flood_costs_little_and_is_all_accounted_for() {
     if !ready() {
         return;
     }
-    let mut stage = Stage::with_agent("flood");
-    let network = Network::new("pf");
-    let sink = flood_command(&network, 1, "take")
-        .stdout(Stdio::null())
-        .spawn()
-        .unwrap();
-    stage.keep(sink);
+    let (stage, network) = flooded("flood", "pf");
     let (mut plain, mut traced) = (0, 0);
     let mut memory = Vec::new();
     for round in 0..4 {
@@ -142,13 +145,7 @@ fn the_client_prints_what_the_rate_allows_of_a_flood() {
     if !ready() {
         return;
     }
-    let mut stage = Stage::with_agent("floodclient");
-    let network = Network::new("pg");
-    let sink = flood_command(&network, 1, "take")
-        .stdout(Stdio::null())
-        .spawn()
-        .unwrap();
-    stage.keep(sink);
+    let (stage, network) = flooded("floodclient", "pg");
     let file = stage.directory.path().join("flood.jsonl");
     let path = file.to_str().unwrap();
     let arguments = ["-i", "10.198.51.0/24", "-p", "5560", "--rate", "10000"];
